@@ -1,1 +1,133 @@
-//! Placeholder.
+//! Write handlers for `wshost`, a WebSocket server, in Rust.
+//!
+//! A handler is a type that implements [`Handler`]; a value of it is the state
+//! of one connection. [`#[handler]`](macro@handler) makes it what the crate,
+//! compiled to a WebAssembly component, exports:
+//!
+//! ```
+//! use wshost_sdk::prelude::*;
+//!
+//! struct Echo;
+//!
+//! #[handler]
+//! impl Handler for Echo {
+//!     fn init(_: Request) -> Result<Accept<Self>, Response> {
+//!         Ok(Accept::new(Echo))
+//!     }
+//!
+//!     fn text(&mut self, text: String) -> String {
+//!         text
+//!     }
+//! }
+//! ```
+//!
+//! The crate needs `crate-type = ["cdylib", "rlib"]` and is built with
+//! `cargo build --release --target wasm32-wasip2`.
+//!
+//! # What is where
+//!
+//! - [`Handler`]: the callbacks. [`Reply`]: what they may return, from `()` and
+//!   a `String` to a list of [`Commands`].
+//! - [`Request`], [`Accept`], [`Response`]: the opening handshake.
+//! - [`timers`], [`topics`], [`connections`]: what a handler asks of the host.
+//!   It takes effect after the callback, behind the frames it returns.
+//! - Logging is the [`log`] crate's: `log::info!("…")` reaches the host's log,
+//!   and so does the message of a panic, at error level, with target `panic`.
+//! - `testing`: runs a handler on your machine, without a host (not on
+//!   WebAssembly).
+//!
+//! # What to avoid
+//!
+//! `println!` and `eprintln!` work, and go to the host's log, but they leave
+//! handles behind that the host has to treat apart when it puts the handler to
+//! sleep. Use `log`.
+
+// The attribute macro names this crate by its public path, here too.
+extern crate self as wshost_sdk;
+
+mod accept;
+mod close;
+mod commands;
+pub mod connections;
+mod deflate;
+mod error;
+mod frame;
+mod handler;
+mod logging;
+mod message;
+mod percent;
+mod reason;
+mod reply;
+mod request;
+mod response;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod testing;
+pub mod timers;
+pub mod topics;
+#[cfg(target_arch = "wasm32")]
+mod wasm;
+
+/// The functions of the host: the component's imports, or the test's recorder.
+mod host {
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) use crate::testing::host::*;
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) use crate::wasm::host::*;
+}
+
+pub use accept::{Accept, Callbacks, Options, Timeout};
+pub use close::{CloseCode, CloseFrame};
+pub use commands::{Closing, Command, Commands, OptionChanges, close, stop};
+pub use deflate::{Deflate, Strategy};
+pub use error::Error;
+pub use frame::{ControlPayload, Frame, PayloadTooLong};
+pub use handler::Handler;
+pub use log;
+pub use message::{CallId, ConnectionId, Message, PresenceChange, TimerId};
+pub use reason::{ConnectionError, Reason};
+pub use reply::{Outcome, Reply};
+pub use request::{Fields, HttpVersion, Peer, Request, TlsInfo};
+pub use response::Response;
+pub use wshost_sdk_macros::handler;
+
+/// What a handler needs: `use wshost_sdk::prelude::*;`.
+pub mod prelude {
+    pub use crate::topics::Audience;
+    pub use crate::{
+        Accept, CloseCode, Commands, ConnectionId, Deflate, Error, Frame, Handler, Message,
+        Outcome, Reason, Reply, Request, Response, TimerId, close, connections, handler, log, stop,
+        timers, topics,
+    };
+    pub use std::time::Duration;
+}
+
+/// What the attribute macro's expansion and the project's own tests refer to.
+/// No part of the interface.
+#[doc(hidden)]
+pub mod __private {
+    #[cfg(target_arch = "wasm32")]
+    pub use crate::wasm::{Component, bindings};
+    #[cfg(target_arch = "wasm32")]
+    pub use wit_bindgen;
+
+    /// Makes what the checked constructors refuse, so that the host's own
+    /// checks can be tested.
+    pub mod unchecked {
+        use crate::{CloseCode, CloseFrame, Command, ControlPayload, Outcome};
+
+        /// Any payload for a ping or a pong.
+        pub fn control_payload(bytes: Vec<u8>) -> ControlPayload {
+            ControlPayload::unchecked(bytes)
+        }
+
+        /// Any code and any reason.
+        pub fn close_frame(code: u16, reason: String) -> CloseFrame {
+            CloseFrame::unchecked(CloseCode::unchecked(code), reason)
+        }
+
+        /// Any commands, also behind a close.
+        pub fn outcome(commands: Vec<Command>, hibernate: bool) -> Outcome {
+            Outcome::unchecked(commands, hibernate)
+        }
+    }
+}

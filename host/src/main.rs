@@ -1,1 +1,7 @@
-fn main(){}
+//! `wshost`, the program: see the `cli` module.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    wshost::cli::main()
+}

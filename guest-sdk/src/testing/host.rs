@@ -1,0 +1,181 @@
+//! Takes the host's place, and records what it is asked for.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use log::Level;
+
+use super::{Call, Timer};
+use crate::topics::Audience;
+use crate::{ConnectionId, ControlPayload, Error, Frame, TimerId};
+
+/// What the host knows of a connection.
+#[derive(Debug, Default)]
+pub(super) struct Host {
+    pub(super) phase: Phase,
+    pub(super) timers: Vec<Timer>,
+    pub(super) subscriptions: BTreeSet<String>,
+    pub(super) calls: Vec<Call>,
+    last_timer: u64,
+}
+
+/// What a connection may do now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Phase {
+    #[default]
+    Init,
+    Open,
+    Terminate,
+}
+
+thread_local! {
+    /// The connection whose callback runs on this thread.
+    static CURRENT: RefCell<Option<Host>> = const { RefCell::new(None) };
+}
+
+impl Host {
+    /// Runs a callback, with this host to ask.
+    pub(super) fn run<R>(&mut self, callback: impl FnOnce() -> R) -> R {
+        CURRENT.set(Some(std::mem::take(self)));
+        let result = callback();
+        *self = CURRENT.take().unwrap_or_default();
+        result
+    }
+}
+
+/// Asks the host of the callback that runs. Outside of one nothing is open.
+fn ask<R>(question: impl FnOnce(&mut Host) -> Result<R, Error>) -> Result<R, Error> {
+    CURRENT.with_borrow_mut(|host| question(host.as_mut().ok_or(Error::NotOpen)?))
+}
+
+impl Host {
+    /// A connection that still can receive something.
+    fn receiving(&mut self) -> Result<&mut Self, Error> {
+        match self.phase {
+            Phase::Open => Ok(self),
+            Phase::Init | Phase::Terminate => Err(Error::NotOpen),
+        }
+    }
+
+    /// A connection that can tell others something.
+    fn telling(&mut self) -> Result<&mut Self, Error> {
+        match self.phase {
+            Phase::Open | Phase::Terminate => Ok(self),
+            Phase::Init => Err(Error::NotOpen),
+        }
+    }
+}
+
+fn check_topic(topic: &str) -> Result<String, Error> {
+    if topic.is_empty() {
+        return Err(Error::Invalid("a topic is not empty".to_owned()));
+    }
+    if topic.contains(char::is_control) {
+        let how = "a topic has no control characters";
+        return Err(Error::Invalid(how.to_owned()));
+    }
+    Ok(topic.to_owned())
+}
+
+pub(crate) fn send(to: &ConnectionId, payload: &[u8]) -> Result<(), Error> {
+    ask(|host| {
+        host.telling()?.calls.push(Call::Send {
+            to: to.clone(),
+            payload: payload.to_vec(),
+        });
+        Ok(())
+    })
+}
+
+pub(crate) fn subscribe(topic: &str) -> Result<(), Error> {
+    ask(|host| {
+        let host = host.receiving()?;
+        let topic = check_topic(topic)?;
+        host.subscriptions.insert(topic.clone());
+        host.calls.push(Call::Subscribe(topic));
+        Ok(())
+    })
+}
+
+pub(crate) fn unsubscribe(topic: &str) -> Result<(), Error> {
+    ask(|host| {
+        let host = host.receiving()?;
+        let topic = check_topic(topic)?;
+        host.subscriptions.remove(&topic);
+        host.calls.push(Call::Unsubscribe(topic));
+        Ok(())
+    })
+}
+
+pub(crate) fn publish_frame(topic: &str, frame: Frame, to: Audience) -> Result<(), Error> {
+    ask(|host| {
+        let host = host.telling()?;
+        let topic = check_topic(topic)?;
+        if let Frame::Ping(payload) | Frame::Pong(payload) = &frame
+            && payload.len() > ControlPayload::BYTES_MAX
+        {
+            let how = "a ping or pong has at most 125 bytes";
+            return Err(Error::Invalid(how.to_owned()));
+        }
+        host.calls.push(Call::Publish { topic, frame, to });
+        Ok(())
+    })
+}
+
+pub(crate) fn publish_message(topic: &str, payload: &[u8], to: Audience) -> Result<(), Error> {
+    ask(|host| {
+        let host = host.telling()?;
+        let (topic, payload) = (check_topic(topic)?, payload.to_vec());
+        host.calls.push(Call::PublishMessage { topic, payload, to });
+        Ok(())
+    })
+}
+
+pub(crate) fn start_timer(after: Duration, payload: &[u8]) -> Result<TimerId, Error> {
+    ask(|host| {
+        let host = host.receiving()?;
+        if after.is_zero() {
+            return Err(Error::Invalid("a timer takes at least 1 ms".to_owned()));
+        }
+        host.last_timer += 1;
+        let timer = Timer {
+            id: host.last_timer.into(),
+            after,
+            payload: payload.to_vec(),
+        };
+        let id = timer.id;
+        host.timers.push(timer.clone());
+        host.calls.push(Call::StartTimer(timer));
+        Ok(id)
+    })
+}
+
+pub(crate) fn cancel_timer(timer: TimerId) -> bool {
+    let cancelled = ask(|host| {
+        let at = host.timers.iter().position(|running| running.id == timer);
+        if let Some(at) = at {
+            host.timers.remove(at);
+            host.calls.push(Call::CancelTimer(timer));
+        }
+        Ok(at.is_some())
+    });
+    cancelled.unwrap_or(false)
+}
+
+pub(crate) fn max_level() -> Option<Level> {
+    Some(Level::Trace)
+}
+
+pub(crate) fn log(level: Level, target: &str, message: &str) {
+    let line = Call::Log {
+        level,
+        target: target.to_owned(),
+        message: message.to_owned(),
+    };
+    // A line from outside of a callback is nobody's.
+    let _ = ask(|host| {
+        host.calls.push(line);
+        Ok(())
+    });
+}

@@ -1,0 +1,68 @@
+//! The host's functions, as the component imports them.
+
+use std::time::Duration;
+
+use log::Level;
+
+use super::bindings::wshost::handler::{connections, logging, timers, topics};
+use crate::accept::whole_millis;
+use crate::topics::Audience;
+use crate::{ConnectionId, Error, Frame, TimerId};
+
+pub(crate) fn send(to: &ConnectionId, payload: &[u8]) -> Result<(), Error> {
+    Ok(connections::send(to.as_str(), payload)?)
+}
+
+pub(crate) fn subscribe(topic: &str) -> Result<(), Error> {
+    Ok(topics::subscribe(topic)?)
+}
+
+pub(crate) fn unsubscribe(topic: &str) -> Result<(), Error> {
+    Ok(topics::unsubscribe(topic)?)
+}
+
+pub(crate) fn publish_frame(topic: &str, frame: Frame, to: Audience) -> Result<(), Error> {
+    Ok(topics::publish_frame(topic, &frame.into(), to.into())?)
+}
+
+pub(crate) fn publish_message(topic: &str, payload: &[u8], to: Audience) -> Result<(), Error> {
+    Ok(topics::publish_message(topic, payload, to.into())?)
+}
+
+pub(crate) fn start_timer(after: Duration, payload: &[u8]) -> Result<TimerId, Error> {
+    Ok(timers::start(whole_millis(after), payload)?.into())
+}
+
+pub(crate) fn cancel_timer(timer: TimerId) -> bool {
+    timers::cancel(timer.get())
+}
+
+pub(crate) fn max_level() -> Option<Level> {
+    Some(match logging::max_level()? {
+        logging::Level::Error => Level::Error,
+        logging::Level::Warn => Level::Warn,
+        logging::Level::Info => Level::Info,
+        logging::Level::Debug => Level::Debug,
+        logging::Level::Trace => Level::Trace,
+    })
+}
+
+pub(crate) fn log(level: Level, target: &str, message: &str) {
+    let level = match level {
+        Level::Error => logging::Level::Error,
+        Level::Warn => logging::Level::Warn,
+        Level::Info => logging::Level::Info,
+        Level::Debug => logging::Level::Debug,
+        Level::Trace => logging::Level::Trace,
+    };
+    logging::log(level, target, message);
+}
+
+impl From<Audience> for topics::Audience {
+    fn from(audience: Audience) -> Self {
+        match audience {
+            Audience::Everyone => Self::Everyone,
+            Audience::Others => Self::Others,
+        }
+    }
+}

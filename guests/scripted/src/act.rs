@@ -1,0 +1,91 @@
+//! Doing what a word says.
+
+use std::hint::black_box;
+
+use wshost_sdk::{ConnectionId, Error, connections, log, timers, topics};
+
+use crate::word::{Act, Call};
+
+impl Act {
+    /// Does it, and returns where that is possible.
+    pub(crate) fn run(self) {
+        match self {
+            Self::Trap => trap(),
+            Self::Panic(text) => panic!("{text}"),
+            Self::Loop => loop {
+                black_box(());
+            },
+            Self::Recurse => drop(black_box(recurse(0))),
+            Self::Grow(bytes) => black_box(vec![1_u8; bytes]).leak().fill(2),
+            Self::Log(level, line) => log::log!(target: "scripted", level, "{line}"),
+            Self::Print(line) => println!("{line}"),
+            Self::Eprint(line) => eprintln!("{line}"),
+        }
+    }
+}
+
+#[cfg(target_arch = "wasm32")]
+fn trap() -> ! {
+    core::arch::wasm32::unreachable()
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn trap() -> ! {
+    std::process::abort()
+}
+
+#[allow(unconditional_recursion)] // the purpose
+fn recurse(depth: u64) -> u64 {
+    let frame = black_box([depth; 64]);
+    recurse(depth + 1) + frame[0]
+}
+
+/// What became of a host call.
+pub(crate) struct Called(Result<Option<String>, Error>);
+
+impl Called {
+    /// What to send: nothing where there is nothing to tell.
+    pub(crate) fn into_answer(self) -> Option<String> {
+        match self.0 {
+            Ok(answer) => answer,
+            Err(error) => Some(error_text(&error)),
+        }
+    }
+
+    /// What to note: `ok` or the error.
+    pub(crate) fn into_note(self) -> String {
+        match self.0 {
+            Ok(_) => "ok".to_owned(),
+            Err(error) => error_text(&error),
+        }
+    }
+}
+
+impl Call {
+    pub(crate) fn run(self) -> Called {
+        let silent = |result: Result<(), Error>| result.map(|()| None);
+        Called(match self {
+            Self::Timer(after, payload) => {
+                timers::start(after, payload).map(|id| Some(format!("timer-id {id}")))
+            }
+            Self::Cancel(id) => Ok(Some(format!("cancelled {}", timers::cancel(id)))),
+            Self::Subscribe(topic) => silent(topics::subscribe(&topic)),
+            Self::Unsubscribe(topic) => silent(topics::unsubscribe(&topic)),
+            Self::Publish(topic, text, to) => silent(topics::publish(&topic, text, to)),
+            Self::Message(topic, text, to) => silent(topics::publish_message(&topic, text, to)),
+            Self::Send(to, text) => silent(connections::send(&ConnectionId::from(to), text)),
+        })
+    }
+}
+
+/// An error by its name in the contract.
+fn error_text(error: &Error) -> String {
+    match error {
+        Error::NotOpen => "error not-open".to_owned(),
+        Error::Invalid(text) => format!("error invalid {text}"),
+        Error::Limit(text) => format!("error limit {text}"),
+        Error::Denied(text) => format!("error denied {text}"),
+        Error::Unavailable(text) => format!("error unavailable {text}"),
+        other => format!("error {other}"),
+    }
+}

@@ -1,0 +1,98 @@
+//! The script of `init`, in the header `x-init`.
+//!
+//! | Word | Meaning |
+//! |---|---|
+//! | `accept` | accept: the default |
+//! | `subprotocol:NAME` | with this subprotocol |
+//! | `header:NAME:VALUE` | with this header field, also of a response |
+//! | `idle:MS` `idle:infinity` `max:BYTES` `keepalive:MS` | with these options |
+//! | `hide-control` | leave pings and pongs to the host |
+//! | `compress` | offer compression |
+//! | `only:a,b,c` | want these callbacks alone |
+//! | `respond:STATUS:BODY` | answer with this instead |
+//! | `refuse` | refuse |
+//!
+//! Besides, what is done at once, and host calls; what becomes of the latter is
+//! noted.
+
+use wshost_sdk::prelude::*;
+use wshost_sdk::{Callbacks, Timeout};
+
+use crate::Scripted;
+use crate::word::{Word, WordError, cut, millis, number, raw_words, timeout};
+
+/// Runs the script: first what is done at once, then the answer.
+pub(crate) fn run(mut state: Scripted) -> Result<Accept<Scripted>, Response> {
+    let script = state.script("x-init").unwrap_or_default();
+    for word in raw_words(&script) {
+        match word.parse() {
+            Ok(Word::Act(act)) => act.run(),
+            Ok(Word::Call(call)) => state.notes.push(call.run().into_note()),
+            _ => {}
+        }
+    }
+    if let Some(response) = raw_words(&script).find_map(response) {
+        return Err(raw_words(&script)
+            .filter_map(header)
+            .fold(response, |response, (name, value)| {
+                response.header(name, value)
+            }));
+    }
+    raw_words(&script).try_fold(Accept::new(state), |accept, word| {
+        extend(accept, word).map_err(|error| Response::new(500).text(format!("x-init: {error}")))
+    })
+}
+
+fn response(word: &str) -> Option<Response> {
+    match cut(word) {
+        ("refuse", _) => Some(Response::refuse()),
+        ("respond", argument) => {
+            let (status, body) = cut(argument);
+            Some(Response::new(number(status)?).body(body))
+        }
+        _ => None,
+    }
+}
+
+fn header(word: &str) -> Option<(&str, &str)> {
+    match cut(word) {
+        ("header", argument) => Some(cut(argument)),
+        _ => None,
+    }
+}
+
+fn extend(accept: Accept<Scripted>, word: &str) -> Result<Accept<Scripted>, WordError> {
+    let (name, argument) = cut(word);
+    let bad = || WordError::Argument(name.to_owned());
+    Ok(match name {
+        "accept" => accept,
+        "subprotocol" => accept.subprotocol(argument),
+        "header" => {
+            let (name, value) = cut(argument);
+            accept.header(name, value)
+        }
+        "idle" => match timeout(argument).ok_or_else(bad)? {
+            Timeout::After(time) => accept.idle_timeout(time),
+            Timeout::Infinity => accept.no_idle_timeout(),
+        },
+        "max" => accept.max_frame_size(number(argument).ok_or_else(bad)?),
+        "keepalive" => accept.keep_alive(millis(argument).ok_or_else(bad)?),
+        "hide-control" => accept.control_frames(false),
+        "compress" => accept.compress(Deflate::new()),
+        "only" => accept.callbacks(callbacks(argument)),
+        _ => match word.parse()? {
+            Word::Act(_) | Word::Call(_) => accept, // was run before
+            _ => return Err(WordError::Unknown(name.to_owned())),
+        },
+    })
+}
+
+fn callbacks(names: &str) -> Callbacks {
+    let named = |name| names.split(',').any(|other| other.trim() == name);
+    Callbacks {
+        opened: named("opened"),
+        frames: named("frames"),
+        info: named("info"),
+        terminate: named("terminate"),
+    }
+}

@@ -1,0 +1,106 @@
+//! What is told of requests, messages and reasons.
+
+use std::fmt::Write;
+
+use wshost_sdk::prelude::*;
+use wshost_sdk::{ConnectionError, HttpVersion};
+
+/// A request, a `key=value` a line, then a `header NAME: VALUE` a line.
+pub(crate) fn request(request: &Request) -> String {
+    let parameters: Vec<String> = request
+        .parameters
+        .iter()
+        .map(|(name, value)| format!("{name}:{value}"))
+        .collect();
+    let mut report = [
+        format!("id={}", request.id),
+        format!("method={}", request.method),
+        format!("scheme={}", request.scheme),
+        format!("authority={}", or_dash(request.authority.as_deref())),
+        format!("path={}", request.path),
+        format!("query={}", or_dash(request.query.as_deref())),
+        format!("version={}", version(request.version)),
+        format!("peer={}", request.peer.address),
+        format!(
+            "tls={}",
+            or_dash(request.tls.as_ref().map(|tls| tls.version.as_str()))
+        ),
+        format!("upgrade={}", request.upgrade),
+        format!("subprotocols={}", request.subprotocols.join(",")),
+        format!("parameters={}", parameters.join(",")),
+    ]
+    .join("\n");
+    for (name, value) in &request.headers {
+        let _ = write!(report, "\nheader {name}: {}", lossy(value)); // to a String: can't fail
+    }
+    report
+}
+
+fn version(version: HttpVersion) -> &'static str {
+    match version {
+        HttpVersion::Http10 => "1.0",
+        HttpVersion::Http11 => "1.1",
+        HttpVersion::Http2 => "2",
+    }
+}
+
+/// A control frame: its kind and its payload.
+pub(crate) fn control(kind: &str, payload: &[u8]) -> String {
+    format!("{kind} {}", lossy(payload))
+}
+
+/// A message: its kind and what it says.
+pub(crate) fn message(message: &Message) -> String {
+    match message {
+        Message::Timer { id, payload } => format!("timer {id} {}", lossy(payload)),
+        Message::Direct { sender, payload } => format!("direct {sender} {}", lossy(payload)),
+        Message::Published {
+            topic,
+            sender,
+            payload,
+        } => {
+            let sender = or_dash(sender.as_ref().map(ConnectionId::as_str));
+            format!("published {topic} {sender} {}", lossy(payload))
+        }
+        Message::Operator(payload) => format!("operator {}", lossy(payload)),
+        _ => "other".to_owned(),
+    }
+}
+
+/// A reason by its name in the contract.
+pub(crate) fn reason(reason: &Reason) -> String {
+    match reason {
+        Reason::Normal => "normal".to_owned(),
+        Reason::Stop => "stop".to_owned(),
+        Reason::Timeout => "timeout".to_owned(),
+        Reason::Remote(None) => "remote none".to_owned(),
+        Reason::Remote(Some(frame)) => format!("remote {} {}", frame.code(), frame.reason()),
+        Reason::Error(error) => format!("error {}", connection_error(*error)),
+        Reason::Limit(name) => format!("limit {name}"),
+        Reason::Overloaded => "overloaded".to_owned(),
+        Reason::Shutdown => "shutdown".to_owned(),
+        Reason::Replaced => "replaced".to_owned(),
+        Reason::Operator => "operator".to_owned(),
+        Reason::Other(text) => format!("other {text}"),
+        _ => "unknown".to_owned(),
+    }
+}
+
+fn connection_error(error: ConnectionError) -> &'static str {
+    match error {
+        ConnectionError::BadEncoding => "bad-encoding",
+        ConnectionError::BadFrame => "bad-frame",
+        ConnectionError::TooBig => "too-big",
+        ConnectionError::Closed => "closed",
+        ConnectionError::Io => "io",
+        _ => "unknown",
+    }
+}
+
+fn or_dash(text: Option<&str>) -> &str {
+    text.unwrap_or("-")
+}
+
+fn lossy(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
+}

@@ -1,0 +1,37 @@
+//! The command line: one file a command.
+
+mod run;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A WebSocket server whose handlers are WebAssembly components.
+#[derive(Parser)]
+#[command(name = "wshost", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Run(run::Run),
+}
+
+/// Runs the command that the process's arguments name. A failure is one line on
+/// standard error, and status 1.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match arguments.command {
+        Command::Run(run) => run.run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("wshost: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! `wshost run`: one plugin on every path.
+
+use std::{
+    io::{self, Write as _},
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+};
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+
+use crate::{
+    config::{Config, settings},
+    observe, plugin, sandbox,
+    server::Host,
+};
+
+/// Serves a plugin on every path.
+#[derive(Args)]
+#[command(after_long_help = settings_help())]
+pub(super) struct Run {
+    /// The handler: a component that exports wshost:handler/handler
+    plugin: PathBuf,
+    /// Where to listen; with port 0 the system picks one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Changes a setting; --help lists them
+    #[arg(long, value_name = "NAME=VALUE")]
+    set: Vec<String>,
+    /// What to log: a level, or levels by target as in `info,guest=debug`
+    #[arg(long, value_name = "FILTER", env = "WSHOST_LOG", default_value = "info")]
+    log: String,
+    /// Where compiled code is kept between runs
+    #[arg(long, value_name = "DIRECTORY", env = "WSHOST_CACHE")]
+    cache: Option<PathBuf>,
+}
+
+impl Run {
+    pub(super) fn run(self) -> Result<()> {
+        observe::log_to_stderr(&self.log)?;
+        let mut config = Config::default();
+        for assignment in &self.set {
+            config.set(assignment).context("--set")?;
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .context("can't start the threads that serve connections")?;
+        runtime.block_on(self.serve(Arc::new(config)))
+    }
+
+    async fn serve(self, config: Arc<Config>) -> Result<()> {
+        // Asked for first: a signal during the start-up ends it as well.
+        let mut interrupted = signal(SignalKind::interrupt())?;
+        let mut terminated = signal(SignalKind::terminate())?;
+        let listener = bind(self.listen).await?;
+        let cache = self.cache.or_else(default_cache);
+        let engine = sandbox::engine(&config, cache.as_deref())?;
+        let plugin = plugin::load(&engine, &self.plugin, config.clone()).await?;
+        tracing::info!(plugin = %plugin.name, digest = %plugin.digest, "plugin loaded");
+        let host = Host::new(plugin, config);
+        announce(listener.local_addr()?)?;
+        tokio::select! {
+            () = host.listen(listener) => {}
+            _ = interrupted.recv() => {}
+            _ = terminated.recv() => {}
+        }
+        tracing::info!("going down: closing {} connections", host.connections());
+        let left = tokio::select! {
+            left = host.stop() => left,
+            _ = interrupted.recv() => host.connections(),
+            _ = terminated.recv() => host.connections(),
+        };
+        if left > 0 {
+            tracing::warn!("{left} connections were cut off");
+        }
+        Ok(())
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener> {
+    let hint = match TcpListener::bind(address).await {
+        Ok(listener) => return Ok(listener),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            format!("{error}; give another port by --listen, or 0 for a free one")
+        }
+        Err(error) => error.to_string(),
+    };
+    anyhow::bail!("can't listen on {address}: {hint}")
+}
+
+/// On standard output, for people and for programs that started this one.
+fn announce(address: SocketAddr) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "listening on ws://{address}/")?;
+    out.flush()
+}
+
+/// `$XDG_CACHE_HOME/wshost`, else `~/.cache/wshost`; none without a home.
+fn default_cache() -> Option<PathBuf> {
+    let home = || std::env::home_dir().map(|home| home.join(".cache"));
+    let cache =
+        std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    cache.or_else(home).map(|cache| cache.join("wshost"))
+}
+
+fn settings_help() -> String {
+    let mut help = String::from("Settings, with their defaults:\n");
+    for setting in settings() {
+        help += &format!("\n  {}={}\n", setting.name, setting.default);
+        for line in setting.doc.lines() {
+            help += &format!("          {}\n", line.trim());
+        }
+        help += &format!("          Takes {}.\n", setting.expected);
+    }
+    help
+}

@@ -1,0 +1,305 @@
+//! Every setting, its default and its limits, in one place.
+//!
+//! A setting's name ends in its unit where it has one. `--set NAME=VALUE`
+//! reaches each of them; [`settings`] lists them for the help and the docs.
+
+use std::{fmt, str::FromStr};
+
+use thiserror::Error;
+
+/// A time in milliseconds, or `infinity`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Millis {
+    /// At least 1.
+    After(u64),
+    /// Never.
+    Infinity,
+}
+
+impl Millis {
+    /// The time, if there is an end to it.
+    #[must_use]
+    pub fn duration(self) -> Option<std::time::Duration> {
+        match self {
+            Self::After(ms) => Some(std::time::Duration::from_millis(ms)),
+            Self::Infinity => None,
+        }
+    }
+}
+
+impl fmt::Display for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::After(ms) => ms.fmt(f),
+            Self::Infinity => f.write_str("infinity"),
+        }
+    }
+}
+
+/// Why a setting was not taken.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum SettingError {
+    /// The argument has no `=`.
+    #[error("`{0}` is not of the form NAME=VALUE")]
+    Form(String),
+    /// There is no such setting.
+    #[error(
+        "no setting is named `{name}`; the nearest is `{nearest}` (`wshost run --help` lists all)"
+    )]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// The setting whose name is most like it.
+        nearest: &'static str,
+    },
+    /// The value does not parse, or is out of range.
+    #[error("`{value}` is no value for `{name}`: give {expected}")]
+    Value {
+        /// The setting.
+        name: &'static str,
+        /// What was given.
+        value: String,
+        /// What can be given.
+        expected: String,
+    },
+}
+
+/// What the help and the docs say of a setting.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// Its name, which ends in its unit.
+    pub name: &'static str,
+    /// Its default, as `--set` takes it.
+    pub default: String,
+    /// What can be given.
+    pub expected: String,
+    /// What it is for.
+    pub doc: &'static str,
+}
+
+/// How one type of value is read and described.
+trait Value: Sized + Copy + PartialOrd + fmt::Display {
+    fn read(text: &str) -> Option<Self>;
+    fn expected(min: Self, max: Self) -> String;
+}
+
+macro_rules! whole_number {
+    ($($type:ty),*) => {$(
+        impl Value for $type {
+            fn read(text: &str) -> Option<Self> {
+                Self::from_str(&text.replace('_', "")).ok()
+            }
+            fn expected(min: Self, max: Self) -> String {
+                format!("a whole number from {min} to {max}")
+            }
+        }
+    )*};
+}
+whole_number!(u32, u64, usize);
+
+impl Value for Millis {
+    fn read(text: &str) -> Option<Self> {
+        match text {
+            "infinity" => Some(Self::Infinity),
+            text => u64::read(text).map(Self::After),
+        }
+    }
+
+    fn expected(min: Self, max: Self) -> String {
+        match max {
+            Self::Infinity => format!("milliseconds, at least {min}, or `infinity`"),
+            max @ Self::After(_) => format!("milliseconds from {min} to {max}"),
+        }
+    }
+}
+
+macro_rules! settings {
+    ($($(#[doc = $doc:literal])+ $name:ident: $type:ty = $default:expr, $min:expr => $max:expr;)*) => {
+        /// The settings in force.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct Config {
+            $($(#[doc = $doc])+ pub $name: $type,)*
+        }
+
+        impl Default for Config {
+            fn default() -> Self {
+                Self { $($name: $default,)* }
+            }
+        }
+
+        impl Config {
+            /// Takes `NAME=VALUE`.
+            ///
+            /// # Errors
+            /// An unknown name, and a value that does not parse or is out of range.
+            pub fn set(&mut self, assignment: &str) -> Result<(), SettingError> {
+                let (name, value) = assignment
+                    .split_once('=')
+                    .ok_or_else(|| SettingError::Form(assignment.to_owned()))?;
+                match name.trim() {
+                    $(stringify!($name) => self.$name = read(stringify!($name), value.trim(), $min, $max)?,)*
+                    name => return Err(SettingError::Unknown { name: name.to_owned(), nearest: nearest(name) }),
+                }
+                Ok(())
+            }
+        }
+
+        const NAMES: &[&str] = &[$(stringify!($name)),*];
+
+        /// Describes every setting, in the order of the docs.
+        #[must_use]
+        pub fn settings() -> Vec<Setting> {
+            let config = Config::default();
+            vec![$(Setting {
+                name: stringify!($name),
+                default: config.$name.to_string(),
+                expected: <$type as Value>::expected($min, $max),
+                doc: concat!($($doc, "\n"),+).trim(),
+            }),*]
+        }
+    };
+}
+
+const HOUR_MS: u64 = 3_600_000;
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+const GIB: usize = 1024 * MIB;
+
+settings! {
+    /// How long a peer may be silent before it is closed with 1000, where the
+    /// handler says nothing of it.
+    idle_timeout_ms: Millis = Millis::After(60_000), Millis::After(1) => Millis::Infinity;
+    /// The longest idle timeout a handler may ask for.
+    idle_timeout_max_ms: Millis = Millis::Infinity, Millis::After(1) => Millis::Infinity;
+    /// The largest message taken from a peer, where the handler says nothing of
+    /// it. A larger one is refused with 1009.
+    frame_size_bytes: usize = 1_000_000, 1 => GIB;
+    /// The largest message a handler may ask for.
+    frame_size_max_bytes: usize = 32 * MIB, 1 => GIB;
+    /// After this long without a byte received the host sends a ping, where the
+    /// handler says nothing of it.
+    keep_alive_ms: Millis = Millis::Infinity, Millis::After(1) => Millis::Infinity;
+    /// How long a peer has to send its whole request, and `init` to answer it.
+    handshake_timeout_ms: u64 = 10_000, 1 => HOUR_MS;
+    /// How long a peer has to answer a Close, and to take what is still to be sent.
+    close_timeout_ms: u64 = 5_000, 1 => HOUR_MS;
+    /// How long connections have to end when the host is told to stop.
+    shutdown_timeout_ms: u64 = 30_000, 1 => HOUR_MS;
+    /// The largest head of a request: request line and header fields.
+    header_max_bytes: usize = 32 * KIB, 8 * KIB => MIB;
+    /// How many header fields a request may have.
+    headers_max: usize = 100, 1 => 10_000;
+    /// How many instances there are at once, which is how many connections: one
+    /// more is answered with 503.
+    instances_max: u32 = 8_000, 1 => 100_000;
+    /// The linear memory of one instance, its memories together.
+    memory_max_bytes: usize = 64 * MIB, 64 * KIB => 4 * GIB;
+    /// The elements of one instance's tables together.
+    table_elements_max: usize = 20_000, 1 => 10_000_000;
+    /// The running time of one callback. One that runs longer is ended, and its
+    /// connection with 1011.
+    callback_time_max_ms: u64 = 1_000, 1 => HOUR_MS;
+    /// The time one callback may take in all, waiting in host calls included.
+    callback_wait_max_ms: u64 = 30_000, 1 => HOUR_MS;
+    /// How many commands one callback may return.
+    commands_max: usize = 10_000, 1 => 1_000_000;
+    /// How many frames are given to a handler at once.
+    frames_batch_max: usize = 64, 1 => 10_000;
+    /// How many bytes of frames are given to a handler at once; a single frame
+    /// may be larger.
+    frames_batch_max_bytes: usize = 256 * KIB, 1 => GIB;
+    /// How many bytes are read ahead while a callback runs; a message begun is
+    /// read to its end.
+    read_ahead_max_bytes: usize = 64 * KIB, 1 => GIB;
+    /// While more bytes than this wait to be sent to a peer, nothing is read
+    /// from it and its handler is not called.
+    send_queue_high_bytes: usize = 64 * KIB, 1 => GIB;
+    /// How many bytes may wait to be sent to a peer because of published frames.
+    /// One that reads too slowly for them is closed with 1013.
+    send_queue_max_bytes: usize = 4 * MIB, 1 => GIB;
+    /// How many sends, publishes, subscriptions and timers one callback may ask for.
+    effects_max: usize = 10_000, 1 => 1_000_000;
+    /// How many bytes of payloads one callback may send, publish and set timers with.
+    effects_max_bytes: usize = 16 * MIB, 1 => GIB;
+    /// The largest payload of a message or a timer, and the largest published frame.
+    payload_max_bytes: usize = MIB, 1 => GIB;
+    /// How many messages wait for one handler.
+    mailbox_max: usize = 1_000, 1 => 1_000_000;
+    /// How many bytes of messages wait for one handler.
+    mailbox_max_bytes: usize = 4 * MIB, 1 => GIB;
+    /// The longest name of a topic.
+    topic_max_bytes: usize = 256, 1 => 64 * KIB;
+    /// How many topics one connection subscribes to.
+    subscriptions_max: usize = 1_000, 1 => 1_000_000;
+    /// How many timers one connection has.
+    timers_max: usize = 1_000, 1 => 1_000_000;
+    /// The bytes of the payloads of one connection's timers.
+    timers_max_bytes: usize = 4 * MIB, 1 => GIB;
+    /// The longest line a handler logs; a longer one is cut.
+    log_line_max_bytes: usize = 8 * KIB, 80 => MIB;
+    /// How many lines one connection logs a second; more are dropped and counted.
+    log_lines_max_per_second: u32 = 100, 1 => 1_000_000;
+}
+
+fn read<T: Value>(name: &'static str, value: &str, min: T, max: T) -> Result<T, SettingError> {
+    T::read(value).filter(|read| (min..=max).contains(read)).ok_or_else(|| SettingError::Value {
+        name,
+        value: value.to_owned(),
+        expected: T::expected(min, max),
+    })
+}
+
+/// The setting whose name takes the fewest edits to reach.
+fn nearest(name: &str) -> &'static str {
+    NAMES.iter().min_by_key(|known| distance(known, name)).copied().unwrap_or_default()
+}
+
+/// Levenshtein's distance.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut corner = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.bytes().enumerate() {
+            let change = corner + usize::from(x != y);
+            corner = row[j + 1];
+            row[j + 1] = change.min(corner + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_is_reached_by_its_name() {
+        let mut config = Config::default();
+        config.set("idle_timeout_ms=500").unwrap();
+        config.set("idle_timeout_max_ms = infinity").unwrap();
+        config.set("memory_max_bytes=1_048_576").unwrap();
+        assert_eq!(config.idle_timeout_ms, Millis::After(500));
+        assert_eq!(config.memory_max_bytes, MIB);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let mut config = Config::default();
+        let say = |config: &mut Config, text| config.set(text).unwrap_err().to_string();
+        assert!(say(&mut config, "idle_timeout_ms").contains("NAME=VALUE"));
+        assert!(say(&mut config, "idle_timeuot_ms=1").contains("nearest is `idle_timeout_ms`"));
+        assert!(say(&mut config, "idle_timeout_ms=0").contains("at least 1, or `infinity`"));
+        assert!(say(&mut config, "timers_max=many").contains("whole number from 1 to 1000000"));
+        assert_eq!(config, Config::default());
+    }
+
+    #[test]
+    fn every_default_is_a_value_that_can_be_set() {
+        let mut config = Config::default();
+        for setting in settings() {
+            config.set(&format!("{}={}", setting.name, setting.default)).unwrap();
+            assert!(!setting.doc.is_empty(), "{} says nothing of itself", setting.name);
+        }
+        assert_eq!(config, Config::default());
+    }
+}

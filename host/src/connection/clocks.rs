@@ -1,0 +1,78 @@
+//! What time does to a connection: its handler's timers, the idle timeout, the
+//! keep-alive. One sleep serves them all, and is moved only when it must fire
+//! earlier, or has fired too early.
+
+use std::{
+    future::Future as _,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Instant,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::Sleep,
+};
+
+use super::Connection;
+use crate::sandbox::timers::Fired;
+
+/// What is due.
+pub(super) enum Due {
+    /// A timer of the handler's.
+    Timer(Fired),
+    /// A ping to a silent peer.
+    KeepAlive,
+    /// The end: the peer was silent for too long.
+    Idle,
+}
+
+/// What each of them needs to remember.
+#[derive(Default)]
+pub(super) struct Clocks {
+    sleep: Option<Pin<Box<Sleep>>>,
+    last_ping: Option<Instant>,
+}
+
+impl Clocks {
+    /// Ready once the time has come. It may have to be asked again before.
+    fn poll_until(&mut self, at: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        let at = at.into();
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
+        loop {
+            if sleep.deadline() > at {
+                sleep.as_mut().reset(at);
+            }
+            ready!(sleep.as_mut().poll(cx));
+            if tokio::time::Instant::now() >= at {
+                return Poll::Ready(());
+            }
+            sleep.as_mut().reset(at);
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// What is due now, the handler's timers only where `timers_wanted`.
+    pub(super) fn poll_clocks(&mut self, cx: &mut Context<'_>, timers_wanted: bool) -> Poll<Due> {
+        let last_read = self.wire.last_read();
+        let idle = self.options.idle_timeout.map(|timeout| last_read + timeout);
+        let last_ping = self.clocks.last_ping.map_or(last_read, |ping| ping.max(last_read));
+        let ping = self.options.keep_alive.map(|interval| last_ping + interval);
+        let timer = if timers_wanted { self.guest.ledger().timers.next() } else { None };
+        let Some(earliest) = [timer, idle, ping].into_iter().flatten().min() else {
+            return Poll::Pending;
+        };
+        ready!(self.clocks.poll_until(earliest, cx));
+        if timer == Some(earliest)
+            && let Some(fired) = self.guest.ledger().timers.fire(earliest)
+        {
+            return Poll::Ready(Due::Timer(fired));
+        }
+        if idle == Some(earliest) {
+            return Poll::Ready(Due::Idle);
+        }
+        self.clocks.last_ping = Some(Instant::now());
+        Poll::Ready(Due::KeepAlive)
+    }
+}

@@ -1,0 +1,58 @@
+//! The end of a connection: the handler is told, then the peer, then the socket
+//! is closed so that the peer sees what it was told (RFC 6455, section 7).
+
+use std::{future::poll_fn, time::Duration};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::{Connection, ending::Ending, wire::Wire};
+use crate::sandbox::types::Callbacks;
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
+    /// Ends the connection. The instance is gone before the peer is waited for.
+    pub(super) async fn close(mut self, ending: Ending) {
+        self.log(&ending);
+        if ending.guest_is_sound()
+            && self.options.callbacks.contains(Callbacks::TERMINATE)
+            && let Err(failed) = self.terminate(&ending).await
+        {
+            self.log(&failed);
+        }
+        self.hub.leave(self.mailbox.id, &self.guest.ledger().topics);
+        self.mailbox.close();
+        let Self { config, mut wire, guest, .. } = self;
+        drop(guest);
+        if ending.peer_is_there() {
+            wire.push_close(ending.close_frame());
+            let timeout = Duration::from_millis(config.close_timeout_ms);
+            // What is not done by then is cut short: the peer had its time.
+            let _ = tokio::time::timeout(timeout, part(wire)).await;
+        }
+    }
+
+    /// One line for the operator: a warning where the handler is at fault.
+    fn log(&self, ending: &Ending) {
+        let code = ending.close_frame().map(|frame| frame.code().get());
+        let (plugin, connection) = (&self.plugin, self.mailbox.id);
+        let why = ending.describe();
+        let reason = self.shutdown_reason.as_deref();
+        if let Some(callback) = ending.at_fault() {
+            tracing::warn!(%plugin, %connection, callback, code, reason, "handler failed: {why}");
+        } else {
+            tracing::debug!(%plugin, %connection, code, reason, "connection ended: {why}");
+        }
+    }
+}
+
+/// Writes what is queued, the Close last; waits for the peer's Close; says that
+/// nothing more comes, and reads until the peer does the same. Closing a socket
+/// with unread bytes would reset it, and the peer might lose the Close.
+async fn part<S: AsyncRead + AsyncWrite + Unpin>(mut wire: Wire<S>) {
+    if poll_fn(|cx| wire.poll_write(cx)).await.is_err() {
+        return;
+    }
+    poll_fn(|cx| wire.poll_peer_close(cx)).await;
+    if poll_fn(|cx| wire.poll_shutdown(cx)).await.is_ok() {
+        poll_fn(|cx| wire.poll_discard(cx)).await;
+    }
+}

@@ -1,0 +1,89 @@
+//! Carries out what a callback returned and asked for.
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::{Connection, ending::Ending};
+use crate::{
+    sandbox::{
+        Effect, Publication,
+        types::{Command, FrameResult},
+    },
+    websocket::{CloseFrame, ControlPayload, Message, encode_frame},
+};
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// Does the commands in their order. The ending that one of them asks for
+    /// is returned; those behind it are dropped.
+    ///
+    /// # Errors
+    /// A command that is not valid: the handler's error.
+    pub(super) fn commands(
+        &mut self,
+        callback: &'static str,
+        commands: Vec<Command>,
+    ) -> Result<Option<Ending>, Ending> {
+        if commands.len() > self.config.commands_max {
+            return Err(Ending::Limit(callback, "commands_max"));
+        }
+        for command in commands {
+            let ending =
+                self.command(command).map_err(|problem| Ending::Invalid(callback, problem))?;
+            if ending.is_some() {
+                return Ok(ending);
+            }
+        }
+        Ok(None)
+    }
+
+    fn command(&mut self, command: Command) -> Result<Option<Ending>, String> {
+        match command {
+            Command::Send(frame) => self.wire.push(&message(frame)?),
+            Command::Close(None) => return Ok(Some(Ending::Close(None))),
+            Command::Close(Some(frame)) => {
+                let frame = CloseFrame::new(frame.code, frame.reason)
+                    .map_err(|error| format!("a close that is not valid: {error}"))?;
+                return Ok(Some(Ending::Close(Some(frame))));
+            }
+            Command::Stop => return Ok(Some(Ending::Stop)),
+            Command::Active(active) => self.wire.set_active(active),
+            // Nothing to switch: no compression was agreed on.
+            Command::Deflate(_) => {}
+            Command::SetOptions(changes) => {
+                self.options.change(&changes, &self.config)?;
+                self.wire.set_frame_size_max(self.options.frame_size_max);
+            }
+            Command::ShutdownReason(reason) => self.shutdown_reason = Some(reason),
+        }
+        Ok(None)
+    }
+
+    /// Does what a host call asked for.
+    pub(super) fn effect(&mut self, effect: Effect) {
+        let from = self.mailbox.id;
+        match effect {
+            Effect::Send { to, payload } => self.hub.send(from, to, payload),
+            Effect::Publish { topic, what: Publication::Message(payload), to_self } => {
+                self.hub.publish(from, &topic, &payload, to_self);
+            }
+            Effect::Publish { topic, what: Publication::Frame(frame), to_self } => {
+                self.hub.publish_frame(from, &topic, &encode_frame(&frame), to_self);
+            }
+            Effect::Subscribe(topic) => self.hub.subscribe(&self.mailbox, topic),
+            Effect::Unsubscribe(topic) => {
+                self.hub.unsubscribe(from, &topic);
+                self.mailbox.forget_topic(&topic);
+            }
+        }
+    }
+}
+
+fn message(frame: FrameResult) -> Result<Message, String> {
+    let control =
+        |payload: Vec<u8>| ControlPayload::new(payload).map_err(|error| error.to_string());
+    Ok(match frame {
+        FrameResult::Text(text) => Message::Text(text.into()),
+        FrameResult::Binary(data) => Message::Binary(data.into()),
+        FrameResult::Ping(payload) => Message::Ping(control(payload)?),
+        FrameResult::Pong(payload) => Message::Pong(control(payload)?),
+    })
+}

@@ -1,0 +1,121 @@
+//! Why a connection ends, and what each side is told: the one place where
+//! reasons are mapped to close codes.
+
+use std::io;
+
+use crate::{
+    sandbox::{
+        CallError,
+        types::{CloseFrameParam, ConnectionError, Reason},
+    },
+    websocket::{CloseCode, CloseFrame, DecodeError},
+};
+
+/// Why a connection ends.
+#[derive(Debug)]
+pub(super) enum Ending {
+    /// The handler said `close`.
+    Close(Option<CloseFrame>),
+    /// The handler said `stop`.
+    Stop,
+    /// The peer was silent for the idle timeout.
+    Timeout,
+    /// The peer said Close.
+    Remote(Option<CloseFrame>),
+    /// The peer sent what can't be decoded.
+    Decode(DecodeError),
+    /// The peer went without a Close.
+    Gone,
+    /// The socket failed.
+    Io(io::Error),
+    /// The handler trapped or overran its time in this callback.
+    Call(&'static str, CallError),
+    /// The handler returned what is not valid from this callback.
+    Invalid(&'static str, String),
+    /// The handler returned more than this setting allows.
+    Limit(&'static str, &'static str),
+    /// The peer reads too slowly for what is published.
+    SlowReader,
+    /// The host is going down.
+    Shutdown,
+}
+
+impl Ending {
+    /// Whether the instance can still be called.
+    pub(super) fn guest_is_sound(&self) -> bool {
+        !matches!(self, Self::Call(..))
+    }
+
+    /// Whether the peer can still be written to.
+    pub(super) fn peer_is_there(&self) -> bool {
+        !matches!(self, Self::Gone | Self::Io(_))
+    }
+
+    /// What the Close frame to the peer says; none: it has no code.
+    pub(super) fn close_frame(&self) -> Option<CloseFrame> {
+        let code = match self {
+            Self::Close(frame) | Self::Remote(frame) => return frame.clone(),
+            Self::Stop | Self::Timeout => CloseCode::NORMAL,
+            Self::Decode(error) => error.close_code(),
+            Self::Call(..) | Self::Invalid(..) | Self::Limit(..) => CloseCode::INTERNAL_ERROR,
+            Self::SlowReader => CloseCode::TRY_AGAIN_LATER,
+            Self::Shutdown => CloseCode::GOING_AWAY,
+            Self::Gone | Self::Io(_) => return None,
+        };
+        Some(code.into())
+    }
+
+    /// What `terminate` is told.
+    pub(super) fn reason(&self) -> Reason<'_> {
+        match self {
+            Self::Close(_) => Reason::Normal,
+            Self::Stop => Reason::Stop,
+            Self::Timeout => Reason::Timeout,
+            Self::Remote(frame) => {
+                Reason::Remote(frame.as_ref().map(|frame| CloseFrameParam {
+                    code: frame.code().get(),
+                    reason: frame.reason(),
+                }))
+            }
+            Self::Decode(DecodeError::Protocol(_)) => Reason::Error(ConnectionError::BadFrame),
+            Self::Decode(DecodeError::Utf8(_)) => Reason::Error(ConnectionError::BadEncoding),
+            Self::Decode(DecodeError::TooBig { .. }) => Reason::Error(ConnectionError::TooBig),
+            Self::Gone => Reason::Error(ConnectionError::Closed),
+            Self::Io(_) => Reason::Error(ConnectionError::Io),
+            Self::Call(callback, _) => Reason::Other(callback),
+            Self::Invalid(_, problem) => Reason::Other(problem),
+            Self::Limit(_, name) => Reason::Limit(name),
+            Self::SlowReader => Reason::Overloaded,
+            Self::Shutdown => Reason::Shutdown,
+        }
+    }
+
+    /// Why, in a few words, for the log.
+    pub(super) fn describe(&self) -> String {
+        match self {
+            Self::Close(_) => "closed by the handler".into(),
+            Self::Stop => "stopped by the handler".into(),
+            Self::Timeout => "idle timeout".into(),
+            Self::Remote(None) => "closed by the peer".into(),
+            Self::Remote(Some(frame)) => format!("closed by the peer with {}", frame.code()),
+            Self::Decode(error) => format!("refused: {error}"),
+            Self::Gone => "the peer went without a Close".into(),
+            Self::Io(error) => format!("the socket failed: {error}"),
+            Self::Call(callback, error) => format!("`{callback}` {error}"),
+            Self::Invalid(callback, problem) => format!("`{callback}` returned {problem}"),
+            Self::Limit(callback, name) => format!("`{callback}` hit {name}"),
+            Self::SlowReader => "the peer reads too slowly (send_queue_max_bytes)".into(),
+            Self::Shutdown => "the host is going down".into(),
+        }
+    }
+
+    /// The callback whose fault it is, if it is the handler's.
+    pub(super) fn at_fault(&self) -> Option<&'static str> {
+        match self {
+            Self::Call(callback, _) | Self::Invalid(callback, _) | Self::Limit(callback, _) => {
+                Some(callback)
+            }
+            _ => None,
+        }
+    }
+}

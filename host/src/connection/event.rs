@@ -1,0 +1,95 @@
+//! What happens to a connection, one thing after the other.
+
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::{Connection, clocks::Due, ending::Ending};
+use crate::{
+    messaging::{Mail, Urgent},
+    sandbox::timers::Fired,
+    websocket::Message,
+};
+
+/// What happened.
+pub(super) enum Event {
+    /// The peer sent these.
+    Messages(Vec<Message>),
+    /// Another connection sent this.
+    Mail(Mail),
+    /// A timer of the handler's fired.
+    Timer(Fired),
+    /// The peer was silent for the keep-alive interval.
+    KeepAlive,
+    /// It is over.
+    End(Ending),
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// The next event. Meanwhile it writes what is queued and passes published
+    /// frames on to the socket.
+    ///
+    /// While too much waits to be written nothing is read and no callback is
+    /// due, so that a peer that does not read holds back itself alone.
+    pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        loop {
+            if let Poll::Ready(Err(error)) = self.wire.poll_write(cx) {
+                return Poll::Ready(Event::End(Ending::Io(error)));
+            }
+            let has_room = self.wire.queued_bytes() <= self.config.send_queue_high_bytes;
+            match self.mailbox.poll_urgent(cx, has_room) {
+                Some(Urgent::Shutdown) => return Poll::Ready(Event::End(Ending::Shutdown)),
+                Some(Urgent::FramesLost) => return Poll::Ready(Event::End(Ending::SlowReader)),
+                Some(Urgent::Frames(frames)) => {
+                    frames.iter().for_each(|frame| self.wire.push_encoded(frame));
+                    continue;
+                }
+                None => {}
+            }
+            if let Poll::Ready(due) = self.poll_clocks(cx, has_room) {
+                return Poll::Ready(match due {
+                    Due::Timer(fired) => Event::Timer(fired),
+                    Due::KeepAlive => Event::KeepAlive,
+                    Due::Idle => Event::End(Ending::Timeout),
+                });
+            }
+            if !has_room {
+                return Poll::Pending;
+            }
+            match self.poll_callback(cx) {
+                Poll::Ready(Some(event)) => return Poll::Ready(event),
+                Poll::Ready(None) => {}
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// What the peer or another connection has for the handler. Ready with
+    /// nothing: pings were answered, which is to be written.
+    fn poll_callback(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        if self.mail_has_turn
+            && let Some(mail) = self.mailbox.take_mail()
+        {
+            self.mail_has_turn = false;
+            return Poll::Ready(Some(Event::Mail(mail)));
+        }
+        self.mail_has_turn = true;
+        let read = if self.wire.has_messages() { Poll::Ready(()) } else { self.wire.poll_read(cx) };
+        if self.wire.has_messages() {
+            let messages = self
+                .wire
+                .take_messages(self.config.frames_batch_max, self.config.frames_batch_max_bytes);
+            return Poll::Ready(Some(Event::Messages(messages)));
+        }
+        if let Some(ending) = self.wire.take_end() {
+            return Poll::Ready(Some(Event::End(ending)));
+        }
+        if read.is_ready() {
+            return Poll::Ready(None);
+        }
+        match self.mailbox.take_mail() {
+            Some(mail) => Poll::Ready(Some(Event::Mail(mail))),
+            None => Poll::Pending,
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The actor that a connection is: one task, one mailbox, one guest, one
+//! callback at a time.
+//!
+//! ```text
+//! socket → Wire → Event → callback → Outcome → commands → Wire → socket
+//!                   ↑                    ↘ effects → Hub
+//!           mailbox, timers
+//! ```
+//!
+//! This is the only place that sees both sockets and guests.
+
+mod buffers;
+mod clocks;
+mod closing;
+mod commands;
+mod ending;
+mod event;
+mod guest;
+mod options;
+mod wire;
+
+use std::{future::poll_fn, sync::Arc, time::Instant};
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use self::{clocks::Clocks, ending::Ending, event::Event, wire::Wire};
+pub use self::{guest::Guest, options::Options};
+use crate::{
+    config::Config,
+    messaging::{ConnectionId, Hub, Mailbox, Room},
+    sandbox::types::{Callbacks, Outcome},
+    websocket::{ControlPayload, Message},
+};
+
+/// A WebSocket that is open, and its handler.
+pub struct Connection<S> {
+    plugin: Arc<str>,
+    config: Arc<Config>,
+    hub: Arc<Hub>,
+    mailbox: Arc<Mailbox>,
+    options: Options,
+    guest: Guest,
+    wire: Wire<S>,
+    clocks: Clocks,
+    /// Whether mail is next, where the peer has something as well: they take turns.
+    mail_has_turn: bool,
+    /// What the handler wants recorded as the reason of the end.
+    shutdown_reason: Option<String>,
+}
+
+/// What a connection is made of.
+pub struct Parts<S> {
+    /// Its name.
+    pub id: ConnectionId,
+    /// The plugin's name.
+    pub plugin: Arc<str>,
+    /// The settings.
+    pub config: Arc<Config>,
+    /// The plugin's connections.
+    pub hub: Arc<Hub>,
+    /// What `init` asked for.
+    pub options: Options,
+    /// The instance that `init` was called in.
+    pub guest: Guest,
+    /// The socket.
+    pub stream: S,
+    /// What was read from it already.
+    pub early: Bytes,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
+    /// Puts one together, and makes it known to others.
+    pub fn new(parts: Parts<S>) -> Self {
+        let Parts { id, plugin, config, hub, options, mut guest, stream, early } = parts;
+        let mail = if options.callbacks.contains(Callbacks::INFO) { config.mailbox_max } else { 0 };
+        let room = Room {
+            mail,
+            mail_bytes: config.mailbox_max_bytes,
+            frame_bytes: config.send_queue_max_bytes,
+        };
+        let mailbox = Arc::new(Mailbox::new(id, room));
+        hub.join(&mailbox);
+        guest.open();
+        let wire = Wire::new(stream, &early, options.frame_size_max, options.control_frames);
+        Self {
+            plugin,
+            config,
+            hub,
+            mailbox,
+            options,
+            guest,
+            wire,
+            clocks: Clocks::default(),
+            mail_has_turn: false,
+            shutdown_reason: None,
+        }
+    }
+
+    /// Serves the connection to its end.
+    pub async fn run(mut self) {
+        let ending = self.serve().await;
+        self.close(ending).await;
+    }
+
+    async fn serve(&mut self) -> Ending {
+        if self.options.callbacks.contains(Callbacks::OPENED)
+            && let Err(ending) = self.opened().await
+        {
+            return ending;
+        }
+        loop {
+            let event = poll_fn(|cx| self.poll_event(cx)).await;
+            let handled = match event {
+                Event::Messages(messages) => self.frames(&messages).await,
+                Event::Mail(mail) => self.mail(mail).await,
+                Event::Timer(timer) => self.timer(timer).await,
+                Event::KeepAlive => {
+                    self.wire.push(&Message::Ping(ControlPayload::default()));
+                    Ok(())
+                }
+                Event::End(ending) => Err(ending),
+            };
+            if let Err(ending) = handled {
+                return ending;
+            }
+        }
+    }
+
+    /// Carries out what a callback returned and asked for: first its frames, as
+    /// one run, then its effects.
+    fn carry_out(&mut self, callback: &'static str, outcome: Outcome) -> Result<(), Ending> {
+        let ending = self.commands(callback, outcome.commands)?;
+        for effect in self.guest.commit(Instant::now()) {
+            self.effect(effect);
+        }
+        ending.map_or(Ok(()), Err)
+    }
+}

@@ -1,0 +1,20 @@
+//! `wshost`: a WebSocket server whose handlers are WebAssembly components.
+//!
+//! ```text
+//! client ⇄ server ⇄ websocket ⇄ connection ⇄ sandbox (the guest's component)
+//!                                  ⇅
+//!                              messaging
+//! ```
+//!
+//! [`websocket`] does no I/O and knows no Wasm. [`sandbox`] knows no sockets.
+//! [`plugin`] knows no connections. Only [`connection`] sees both sides.
+
+pub mod cli;
+pub mod config;
+pub mod connection;
+pub mod messaging;
+pub mod observe;
+pub mod plugin;
+pub mod sandbox;
+pub mod server;
+pub mod websocket;

@@ -1,0 +1,13 @@
+//! Messages between connections: ids, direct sends, topics.
+//!
+//! Knows neither sockets nor guests: a connection is a [`Mailbox`] here, in
+//! which others leave [`Mail`] for its handler and encoded frames for its
+//! socket.
+
+mod hub;
+mod id;
+mod mailbox;
+
+pub use hub::Hub;
+pub use id::{ConnectionId, InvalidId};
+pub use mailbox::{Left, Mail, Mailbox, Room, Urgent};

@@ -1,0 +1,67 @@
+//! Why a plugin can't be used.
+
+use std::{io, path::PathBuf};
+
+use thiserror::Error;
+
+use crate::sandbox::{CallError, template::HANDLER};
+
+/// A file that can't be used as a plugin: what is wrong, and what to do.
+#[derive(Debug, Error)]
+#[error("can't load {}: {problem}", path.display())]
+pub struct LoadError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub problem: Problem,
+}
+
+/// What is wrong with a plugin's file.
+#[derive(Debug, Error)]
+pub enum Problem {
+    /// It can't be read.
+    #[error("{0}")]
+    Read(#[from] io::Error),
+    /// It has no WebAssembly in it.
+    #[error("this is no WebAssembly; build a component with `cargo build --target wasm32-wasip2`")]
+    NotWasm,
+    /// It is a core module.
+    #[error(
+        "this is a core WebAssembly module, not a component; build for wasm32-wasip2, or make a \
+         component of it with `wasm-tools component new`"
+    )]
+    CoreModule,
+    /// It does not validate or compile.
+    #[error("not a valid component: {0}")]
+    Invalid(String),
+    /// It exports no handler.
+    #[error("it exports no `{HANDLER}`, which this host calls; it exports {}", list(.0))]
+    NoHandler(Vec<String>),
+    /// It exports the handler of another version of the contract.
+    #[error(
+        "it is made for `{0}`, and this host speaks `{HANDLER}`; build it with the SDK of this version"
+    )]
+    OtherVersion(String),
+    /// A function of the handler is not there.
+    #[error("its `{HANDLER}` has no function `{0}`, which the contract asks for")]
+    NoFunction(&'static str),
+    /// A function of the handler has another type.
+    #[error("its `{HANDLER}` has another type than the contract asks for: {0}")]
+    OtherType(String),
+    /// It imports what it is not granted.
+    #[error("it imports {}, which a plugin is not granted", list(.0))]
+    NotGranted(Vec<String>),
+    /// It imports what is granted, but by another type.
+    #[error("an import does not fit what this host offers: {0}")]
+    OtherImport(String),
+    /// A first instance of it failed.
+    #[error("its start-up {0}")]
+    Start(CallError),
+}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() {
+        return "nothing".to_owned();
+    }
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}

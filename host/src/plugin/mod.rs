@@ -1,0 +1,9 @@
+//! Plugins: from a file to a [`Template`](crate::sandbox::Template) that
+//! instances are made from. Knows no connections.
+
+mod check;
+mod error;
+mod load;
+
+pub use error::LoadError;
+pub use load::{Plugin, load};

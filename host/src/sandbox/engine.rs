@@ -1,0 +1,115 @@
+//! The wasmtime engine: how code is compiled, where instances come from, and
+//! the clock that interrupts them.
+
+use std::{path::Path, thread, time::Duration};
+
+use wasmtime::{
+    Cache, CacheConfig, Config as Wasmtime, Engine, EngineWeak, InstanceAllocationStrategy,
+    PoolingAllocationConfig, Result, error::Context as _,
+};
+
+use crate::config::Config;
+
+/// The time between two epochs: the longest a callback runs before others have
+/// their turn.
+pub const EPOCH: Duration = Duration::from_millis(1);
+
+/// Instances that serve no connection: those that check a plugin which is loaded.
+const SPARE_INSTANCES: u32 = 4;
+/// Core instances that one component may be made of.
+const CORE_INSTANCES_PER_COMPONENT: u32 = 20;
+/// Memories and tables that one component may have.
+const MEMORIES_PER_COMPONENT: u32 = 4;
+const TABLES_PER_COMPONENT: u32 = 10;
+/// Tables there are for each instance: what Rust's and C's components have, and as many again.
+const TABLES_PER_INSTANCE: u32 = 4;
+/// Stack for wasm, and in all: the rest is for host functions, which run on the
+/// same fiber.
+const WASM_STACK_BYTES: usize = 512 * 1024;
+const FIBER_STACK_BYTES: usize = 1024 * 1024;
+/// Memory of a used slot that is zeroed rather than unmapped.
+const KEEP_RESIDENT_BYTES: usize = 512 * 1024;
+const TABLE_KEEP_RESIDENT_BYTES: usize = 64 * 1024;
+
+/// Makes the engine and starts its clock, which ends with the engine.
+///
+/// `cache` is the directory where compiled code is kept between runs, if
+/// anywhere. It is trusted: whoever writes to it decides what runs.
+///
+/// # Errors
+/// A cache directory that can't be used; a machine that can't hold the pool
+/// which the settings ask for.
+pub fn engine(config: &Config, cache: Option<&Path>) -> Result<Engine> {
+    let mut wasmtime = Wasmtime::new();
+    wasmtime
+        .concurrency_support(false)
+        .epoch_interruption(true)
+        .max_wasm_stack(WASM_STACK_BYTES)
+        .async_stack_size(FIBER_STACK_BYTES)
+        .memory_reservation(reservation(config))
+        .memory_reservation_for_growth(0)
+        .memory_may_move(false)
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config)));
+    if let Some(directory) = cache {
+        wasmtime.cache(Some(open_cache(directory)?));
+    }
+    let engine = Engine::new(&wasmtime).with_context(|| {
+        format!(
+            "can't reserve room for {} instances of {} bytes; lower instances_max or memory_max_bytes",
+            config.instances_max, config.memory_max_bytes
+        )
+    })?;
+    start_epochs(engine.weak())?;
+    Ok(engine)
+}
+
+/// Address space for each memory: its limit, in whole wasm pages.
+fn reservation(config: &Config) -> u64 {
+    (config.memory_max_bytes as u64).next_multiple_of(64 * 1024)
+}
+
+fn pool(config: &Config) -> PoolingAllocationConfig {
+    let instances = config.instances_max.saturating_add(SPARE_INSTANCES);
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(instances)
+        .total_core_instances(instances.saturating_mul(CORE_INSTANCES_PER_COMPONENT))
+        .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
+        .total_memories(instances)
+        .max_memories_per_component(MEMORIES_PER_COMPONENT)
+        .total_tables(instances.saturating_mul(TABLES_PER_INSTANCE))
+        .max_tables_per_component(TABLES_PER_COMPONENT)
+        .total_stacks(instances)
+        .max_memory_size(config.memory_max_bytes)
+        .table_elements(config.table_elements_max)
+        .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
+        .table_keep_resident(TABLE_KEEP_RESIDENT_BYTES);
+    if PoolingAllocationConfig::is_pagemap_scan_available() {
+        pool.pagemap_scan(wasmtime::Enabled::Yes);
+    }
+    pool
+}
+
+fn open_cache(directory: &Path) -> Result<Cache> {
+    let mut config = CacheConfig::new();
+    config.with_directory(directory);
+    Cache::new(config).with_context(|| {
+        format!(
+            "can't keep compiled code in {}; give another directory by --cache",
+            directory.display()
+        )
+    })
+}
+
+fn start_epochs(engine: EngineWeak) -> Result<()> {
+    thread::Builder::new()
+        .name("epochs".into())
+        .spawn(move || {
+            while let Some(engine) = engine.upgrade() {
+                engine.increment_epoch();
+                drop(engine);
+                thread::sleep(EPOCH);
+            }
+        })
+        .context("can't start the thread that counts epochs")?;
+    Ok(())
+}

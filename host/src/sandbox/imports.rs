@@ -1,0 +1,125 @@
+//! The host's side of the interfaces that a handler imports.
+
+use tracing::Level;
+use wasmtime::{
+    Result,
+    component::{HasSelf, Linker},
+};
+
+use super::{
+    bindings::{
+        Plugin,
+        wshost::handler::{
+            connections, logging, timers, topics,
+            types::{self, ErrorResult as Error, FrameResult as Frame},
+        },
+    },
+    log::GuestLog,
+    state::State,
+};
+
+/// Makes available what every plugin is granted: the contract's interfaces, and
+/// of WASI 0.2 clocks, randomness, output to the log, and a file system and an
+/// environment with nothing in them (Rust's standard library asks for both).
+///
+/// # Errors
+/// Only if two interfaces had the same name.
+pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
+    Plugin::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(linker)?;
+    add_wasi_rest(linker)
+}
+
+/// What Rust's and C's standard libraries import besides `wasi:http/proxy`'s part.
+fn add_wasi_rest(linker: &mut Linker<State>) -> Result<()> {
+    use wasmtime_wasi::{
+        cli::{WasiCli, WasiCliView as _},
+        filesystem::{WasiFilesystem, WasiFilesystemView as _},
+        p2::bindings::{cli, filesystem, random},
+        random::{WasiRandom, WasiRandomView as _},
+    };
+    let l = linker;
+    cli::environment::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    cli::exit::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    cli::terminal_input::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    cli::terminal_output::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    cli::terminal_stdin::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    cli::terminal_stdout::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    cli::terminal_stderr::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    random::insecure::add_to_linker::<State, WasiRandom>(l, State::random)?;
+    random::insecure_seed::add_to_linker::<State, WasiRandom>(l, State::random)?;
+    filesystem::types::add_to_linker::<State, WasiFilesystem>(l, State::filesystem)?;
+    filesystem::preopens::add_to_linker::<State, WasiFilesystem>(l, State::filesystem)
+}
+
+impl types::Host for State {}
+
+impl connections::Host for State {
+    fn send(&mut self, to: String, payload: Vec<u8>) -> Result<Result<(), Error>> {
+        Ok(self.ledger.send(&self.config, &to, payload))
+    }
+}
+
+impl topics::Host for State {
+    fn subscribe(&mut self, topic: String) -> Result<Result<(), Error>> {
+        Ok(self.ledger.subscribe(&self.config, &topic))
+    }
+
+    fn unsubscribe(&mut self, topic: String) -> Result<Result<(), Error>> {
+        Ok(self.ledger.unsubscribe(&self.config, &topic))
+    }
+
+    fn publish_frame(
+        &mut self,
+        topic: String,
+        frame: Frame,
+        to: topics::Audience,
+    ) -> Result<Result<(), Error>> {
+        let to_self = matches!(to, topics::Audience::Everyone);
+        Ok(self.ledger.publish_frame(&self.config, &topic, frame, to_self))
+    }
+
+    fn publish_message(
+        &mut self,
+        topic: String,
+        payload: Vec<u8>,
+        to: topics::Audience,
+    ) -> Result<Result<(), Error>> {
+        let to_self = matches!(to, topics::Audience::Everyone);
+        Ok(self.ledger.publish_message(&self.config, &topic, payload, to_self))
+    }
+}
+
+impl timers::Host for State {
+    fn start(&mut self, milliseconds: u64, payload: Vec<u8>) -> Result<Result<u64, Error>> {
+        Ok(self.ledger.start_timer(&self.config, milliseconds, payload))
+    }
+
+    fn cancel(&mut self, timer: u64) -> Result<bool> {
+        Ok(self.ledger.timers.cancel(timer))
+    }
+}
+
+impl logging::Host for State {
+    fn max_level(&mut self) -> Result<Option<logging::Level>> {
+        Ok(GuestLog::max_level().map(|level| match level {
+            Level::ERROR => logging::Level::Error,
+            Level::WARN => logging::Level::Warn,
+            Level::INFO => logging::Level::Info,
+            Level::DEBUG => logging::Level::Debug,
+            _ => logging::Level::Trace,
+        }))
+    }
+
+    fn log(&mut self, level: logging::Level, target: String, message: String) -> Result<()> {
+        let level = match level {
+            logging::Level::Error => Level::ERROR,
+            logging::Level::Warn => Level::WARN,
+            logging::Level::Info => Level::INFO,
+            logging::Level::Debug => Level::DEBUG,
+            logging::Level::Trace => Level::TRACE,
+        };
+        self.log.line(level, &target, &message);
+        Ok(())
+    }
+}

@@ -1,0 +1,335 @@
+//! What one connection holds of the host, and what its handler asks for.
+//!
+//! Host calls write here and nowhere else. The connection carries out the
+//! effects once the callback has returned; a callback that traps has had none.
+
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+
+use super::{
+    bindings::wshost::handler::types::{ErrorResult as Error, FrameResult as Frame},
+    timers::Timers,
+};
+use crate::{
+    config::Config,
+    messaging::ConnectionId,
+    websocket::{self, ControlPayload},
+};
+
+/// Where a connection is in its life, as far as host calls go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// In `init`: nothing can be asked for.
+    Init,
+    /// Open: everything can.
+    Open,
+    /// In `terminate`: others can be told, nothing comes back.
+    Ending,
+}
+
+/// What is published.
+#[derive(Clone, Debug)]
+pub enum Publication {
+    /// A frame, for sockets.
+    Frame(websocket::Message),
+    /// A message, for `info`.
+    Message(Bytes),
+}
+
+/// What a callback asked for, to be done behind its frames.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Send a message to one connection.
+    Send {
+        /// To whom.
+        to: ConnectionId,
+        /// What.
+        payload: Bytes,
+    },
+    /// Publish to a topic.
+    Publish {
+        /// To which.
+        topic: Arc<str>,
+        /// What.
+        what: Publication,
+        /// Whether the publisher, if subscribed, gets it too.
+        to_self: bool,
+    },
+    /// Subscribe to a topic.
+    Subscribe(Arc<str>),
+    /// End a subscription.
+    Unsubscribe(Arc<str>),
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Ledger {
+    /// Where the connection is in its life.
+    pub phase: Phase,
+    /// Its timers.
+    pub timers: Timers,
+    /// The topics it is subscribed to, those of `effects` counted.
+    pub topics: BTreeSet<Arc<str>>,
+    effects: Vec<Effect>,
+    effects_bytes: usize,
+}
+
+/// Longest time a timer can be set to: about 100 years, which no clock overflows.
+const TIMER_MAX_MS: u64 = 100 * 365 * 24 * 3_600_000;
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self {
+            phase: Phase::Init,
+            timers: Timers::default(),
+            topics: BTreeSet::new(),
+            effects: Vec::new(),
+            effects_bytes: 0,
+        }
+    }
+}
+
+impl Ledger {
+    /// Takes what the callback asked for, and lets its timers run.
+    pub fn commit(&mut self, now: Instant) -> Vec<Effect> {
+        self.timers.commit(now);
+        self.effects_bytes = 0;
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Asks for a message to one connection.
+    pub(super) fn send(
+        &mut self,
+        config: &Config,
+        to: &str,
+        payload: Vec<u8>,
+    ) -> Result<(), Error> {
+        self.not_in_init()?;
+        let to = to
+            .parse()
+            .map_err(|error: crate::messaging::InvalidId| Error::Invalid(error.to_string()))?;
+        self.reserve(config, payload.len())?;
+        self.effects.push(Effect::Send { to, payload: payload.into() });
+        Ok(())
+    }
+
+    /// Asks for a frame to a topic.
+    pub(super) fn publish_frame(
+        &mut self,
+        config: &Config,
+        topic: &str,
+        frame: Frame,
+        to_self: bool,
+    ) -> Result<(), Error> {
+        let control = |payload: Vec<u8>| {
+            ControlPayload::new(payload).map_err(|error| Error::Invalid(error.to_string()))
+        };
+        let frame = match frame {
+            Frame::Text(text) => websocket::Message::Text(text.into()),
+            Frame::Binary(data) => websocket::Message::Binary(data.into()),
+            Frame::Ping(data) => websocket::Message::Ping(control(data)?),
+            Frame::Pong(data) => websocket::Message::Pong(control(data)?),
+        };
+        let bytes = frame.len_bytes();
+        self.publish(config, topic, Publication::Frame(frame), bytes, to_self)
+    }
+
+    /// Asks for a message to a topic.
+    pub(super) fn publish_message(
+        &mut self,
+        config: &Config,
+        topic: &str,
+        payload: Vec<u8>,
+        to_self: bool,
+    ) -> Result<(), Error> {
+        let bytes = payload.len();
+        self.publish(config, topic, Publication::Message(payload.into()), bytes, to_self)
+    }
+
+    fn publish(
+        &mut self,
+        config: &Config,
+        topic: &str,
+        what: Publication,
+        bytes: usize,
+        to_self: bool,
+    ) -> Result<(), Error> {
+        self.not_in_init()?;
+        let topic = topic_name(config, topic)?;
+        self.reserve(config, bytes)?;
+        self.effects.push(Effect::Publish { topic, what, to_self });
+        Ok(())
+    }
+
+    /// Asks for a subscription.
+    pub(super) fn subscribe(&mut self, config: &Config, topic: &str) -> Result<(), Error> {
+        self.open()?;
+        let topic = topic_name(config, topic)?;
+        if self.topics.contains(&topic) {
+            return Ok(());
+        }
+        if self.topics.len() >= config.subscriptions_max {
+            return Err(Error::Limit("subscriptions_max".into()));
+        }
+        self.reserve(config, 0)?;
+        self.topics.insert(topic.clone());
+        self.effects.push(Effect::Subscribe(topic));
+        Ok(())
+    }
+
+    /// Asks for the end of a subscription.
+    pub(super) fn unsubscribe(&mut self, config: &Config, topic: &str) -> Result<(), Error> {
+        self.open()?;
+        let topic = topic_name(config, topic)?;
+        if self.topics.contains(&topic) {
+            self.reserve(config, 0)?;
+            self.topics.remove(&topic);
+            self.effects.push(Effect::Unsubscribe(topic));
+        }
+        Ok(())
+    }
+
+    /// Starts a timer.
+    pub(super) fn start_timer(
+        &mut self,
+        config: &Config,
+        ms: u64,
+        payload: Vec<u8>,
+    ) -> Result<u64, Error> {
+        self.open()?;
+        if !(1..=TIMER_MAX_MS).contains(&ms) {
+            return Err(Error::Invalid(format!(
+                "a timer is set to 1 to {TIMER_MAX_MS} ms, not {ms}"
+            )));
+        }
+        if payload.len() > config.payload_max_bytes {
+            return Err(Error::Limit("payload_max_bytes".into()));
+        }
+        if self.timers.len() >= config.timers_max {
+            return Err(Error::Limit("timers_max".into()));
+        }
+        if self.timers.bytes() + payload.len() > config.timers_max_bytes {
+            return Err(Error::Limit("timers_max_bytes".into()));
+        }
+        Ok(self.timers.start(Duration::from_millis(ms), payload))
+    }
+
+    fn not_in_init(&self) -> Result<(), Error> {
+        if self.phase == Phase::Init { Err(Error::NotOpen) } else { Ok(()) }
+    }
+
+    fn open(&self) -> Result<(), Error> {
+        if self.phase == Phase::Open { Ok(()) } else { Err(Error::NotOpen) }
+    }
+
+    /// Counts one more effect against the limits of a callback.
+    fn reserve(&mut self, config: &Config, payload: usize) -> Result<(), Error> {
+        if payload > config.payload_max_bytes {
+            return Err(Error::Limit("payload_max_bytes".into()));
+        }
+        if self.effects.len() >= config.effects_max {
+            return Err(Error::Limit("effects_max".into()));
+        }
+        if self.effects_bytes + payload > config.effects_max_bytes {
+            return Err(Error::Limit("effects_max_bytes".into()));
+        }
+        self.effects_bytes += payload;
+        Ok(())
+    }
+}
+
+fn topic_name(config: &Config, topic: &str) -> Result<Arc<str>, Error> {
+    if topic.len() > config.topic_max_bytes {
+        return Err(Error::Limit("topic_max_bytes".into()));
+    }
+    if topic.is_empty() || topic.chars().any(char::is_control) {
+        return Err(Error::Invalid(
+            "a topic's name is not empty and has no control characters".into(),
+        ));
+    }
+    Ok(topic.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open() -> Ledger {
+        Ledger { phase: Phase::Open, ..Ledger::default() }
+    }
+
+    #[test]
+    fn nothing_can_be_asked_for_in_init() {
+        let (config, mut ledger) = (Config::default(), Ledger::default());
+        let id = ConnectionId::random().to_string();
+        assert!(matches!(ledger.send(&config, &id, vec![]), Err(Error::NotOpen)));
+        assert!(matches!(ledger.subscribe(&config, "a"), Err(Error::NotOpen)));
+        assert!(matches!(ledger.start_timer(&config, 1, vec![]), Err(Error::NotOpen)));
+        assert!(ledger.commit(Instant::now()).is_empty());
+    }
+
+    #[test]
+    fn terminate_can_tell_others_only() {
+        let (config, mut ledger) = (Config::default(), open());
+        ledger.phase = Phase::Ending;
+        assert!(ledger.publish_message(&config, "a", vec![], false).is_ok());
+        assert!(matches!(ledger.subscribe(&config, "a"), Err(Error::NotOpen)));
+        assert!(matches!(ledger.start_timer(&config, 1, vec![]), Err(Error::NotOpen)));
+    }
+
+    #[test]
+    fn what_is_not_valid_is_refused() {
+        let (config, mut ledger) = (Config::default(), open());
+        assert!(matches!(ledger.send(&config, "me", vec![]), Err(Error::Invalid(_))));
+        assert!(matches!(ledger.subscribe(&config, ""), Err(Error::Invalid(_))));
+        assert!(matches!(ledger.subscribe(&config, "a\nb"), Err(Error::Invalid(_))));
+        assert!(matches!(ledger.start_timer(&config, 0, vec![]), Err(Error::Invalid(_))));
+        assert!(matches!(ledger.start_timer(&config, u64::MAX, vec![]), Err(Error::Invalid(_))));
+        let ping = Frame::Ping(vec![0; 126]);
+        assert!(matches!(ledger.publish_frame(&config, "a", ping, false), Err(Error::Invalid(_))));
+        assert!(ledger.commit(Instant::now()).is_empty());
+    }
+
+    #[test]
+    fn every_limit_is_named() {
+        let mut config = Config::default();
+        for setting in [
+            "effects_max=2",
+            "effects_max_bytes=10",
+            "payload_max_bytes=8",
+            "subscriptions_max=1",
+            "timers_max=1",
+            "topic_max_bytes=3",
+        ] {
+            config.set(setting).unwrap();
+        }
+        let name = |result: Result<(), Error>| match result {
+            Err(Error::Limit(name)) => name,
+            other => panic!("{other:?} is no limit"),
+        };
+        let mut ledger = open();
+        assert_eq!(name(ledger.subscribe(&config, "long")), "topic_max_bytes");
+        ledger.subscribe(&config, "a").unwrap();
+        ledger.subscribe(&config, "a").unwrap();
+        assert_eq!(name(ledger.subscribe(&config, "b")), "subscriptions_max");
+        assert_eq!(
+            name(ledger.publish_message(&config, "a", vec![0; 9], true)),
+            "payload_max_bytes"
+        );
+        ledger.publish_message(&config, "a", vec![0; 8], true).unwrap();
+        assert_eq!(name(ledger.publish_message(&config, "a", vec![], true)), "effects_max");
+        assert_eq!(ledger.commit(Instant::now()).len(), 2);
+        ledger.publish_message(&config, "a", vec![0; 8], true).unwrap();
+        assert_eq!(
+            name(ledger.publish_message(&config, "a", vec![0; 8], true)),
+            "effects_max_bytes"
+        );
+        ledger.start_timer(&config, 1, vec![]).unwrap();
+        assert_eq!(name(ledger.start_timer(&config, 1, vec![]).map(drop)), "timers_max");
+    }
+}

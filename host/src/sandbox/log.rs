@@ -1,0 +1,137 @@
+//! Lines that a guest logs or prints.
+
+use std::{
+    borrow::Cow,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use tracing::Level;
+
+use crate::{config::Config, messaging::ConnectionId};
+
+/// Where the lines of one instance go: to the host's log under the target
+/// `guest`, tagged, cut and counted.
+pub struct GuestLog {
+    plugin: Arc<str>,
+    connection: ConnectionId,
+    line_max_bytes: usize,
+    lines_max_per_second: u32,
+    budget: Mutex<Budget>,
+}
+
+#[derive(Default)]
+struct Budget {
+    second: Option<Instant>,
+    lines: u32,
+    dropped: u64,
+}
+
+impl GuestLog {
+    pub(super) fn new(plugin: Arc<str>, connection: ConnectionId, config: &Config) -> Self {
+        Self {
+            plugin,
+            connection,
+            line_max_bytes: config.log_line_max_bytes,
+            lines_max_per_second: config.log_lines_max_per_second,
+            budget: Mutex::default(),
+        }
+    }
+
+    /// The longest line that is kept whole.
+    pub(super) fn line_max_bytes(&self) -> usize {
+        self.line_max_bytes
+    }
+
+    /// The least important level that anybody reads.
+    pub(super) fn max_level() -> Option<Level> {
+        [Level::TRACE, Level::DEBUG, Level::INFO, Level::WARN, Level::ERROR].into_iter().find(
+            |level| match *level {
+                Level::TRACE => tracing::enabled!(target: "guest", Level::TRACE),
+                Level::DEBUG => tracing::enabled!(target: "guest", Level::DEBUG),
+                Level::INFO => tracing::enabled!(target: "guest", Level::INFO),
+                Level::WARN => tracing::enabled!(target: "guest", Level::WARN),
+                _ => tracing::enabled!(target: "guest", Level::ERROR),
+            },
+        )
+    }
+
+    /// Writes one line.
+    pub(super) fn line(&self, level: Level, source: &str, message: &str) {
+        let Some(dropped) = self.take_from_budget() else { return };
+        if dropped > 0 {
+            tracing::warn!(target: "guest", plugin = %self.plugin, connection = %self.connection, dropped,
+                "too many lines (log_lines_max_per_second): some were dropped");
+        }
+        let message = printable(cut(message, self.line_max_bytes));
+        let source = printable(cut(source, 64));
+        macro_rules! write {
+            ($level:expr) => {
+                tracing::event!(target: "guest", $level, plugin = %self.plugin,
+                    connection = %self.connection, source = %source, "{message}")
+            };
+        }
+        match level {
+            Level::ERROR => write!(Level::ERROR),
+            Level::WARN => write!(Level::WARN),
+            Level::INFO => write!(Level::INFO),
+            Level::DEBUG => write!(Level::DEBUG),
+            _ => write!(Level::TRACE),
+        }
+    }
+
+    /// None: too many lines this second. Else how many were dropped before.
+    fn take_from_budget(&self) -> Option<u64> {
+        let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if budget.second.is_none_or(|second| now - second >= Duration::from_secs(1)) {
+            budget.second = Some(now);
+            budget.lines = 0;
+        }
+        if budget.lines >= self.lines_max_per_second {
+            budget.dropped += 1;
+            return None;
+        }
+        budget.lines += 1;
+        Some(std::mem::take(&mut budget.dropped))
+    }
+}
+
+fn cut(text: &str, max_bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(max_bytes)]
+}
+
+/// Control characters escaped, so that a guest can't forge lines or colours.
+fn printable(text: &str) -> Cow<'_, str> {
+    if text.chars().any(char::is_control) {
+        let escape =
+            |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+        Cow::Owned(text.chars().map(escape).collect())
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_escaped_and_long_text_is_cut() {
+        assert_eq!(printable("a\nb\u{1b}[31m"), "a\\nb\\u{1b}[31m");
+        assert_eq!(cut("aé", 2), "a");
+        assert_eq!(cut("aé", 3), "aé");
+    }
+
+    #[test]
+    fn too_many_lines_are_dropped_and_counted() {
+        let mut config = Config::default();
+        config.set("log_lines_max_per_second=2").unwrap();
+        let log = GuestLog::new("test".into(), ConnectionId::random(), &config);
+        assert_eq!(log.take_from_budget(), Some(0));
+        assert_eq!(log.take_from_budget(), Some(0));
+        assert_eq!(log.take_from_budget(), None);
+        log.budget.lock().unwrap().second = None;
+        assert_eq!(log.take_from_budget(), Some(1));
+    }
+}

@@ -1,0 +1,25 @@
+//! Where guests run: the engine, one store per instance, limits and deadlines,
+//! and the host's side of what a handler imports.
+//!
+//! Knows no sockets. What a handler asks for is written into its
+//! [`Ledger`](ledger::Ledger); the connection carries it out.
+
+pub mod bindings;
+pub mod deadline;
+pub mod engine;
+pub mod error;
+mod imports;
+pub mod instance;
+pub mod ledger;
+pub mod limits;
+pub mod log;
+pub mod state;
+mod stdio;
+pub mod template;
+pub mod timers;
+
+pub use bindings::wshost::handler::types;
+pub use engine::engine;
+pub use error::CallError;
+pub use instance::{Instance, Template};
+pub use ledger::{Effect, Ledger, Phase, Publication};

@@ -1,0 +1,100 @@
+//! The listener: accepts sockets, speaks HTTP, makes WebSockets of requests.
+
+pub mod handshake;
+mod http;
+mod request;
+mod response;
+mod upgrade;
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
+
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{config::Config, messaging::Hub, plugin::Plugin};
+
+/// How long accepting rests when the system has no more sockets to give.
+const ACCEPT_REST: Duration = Duration::from_millis(100);
+
+/// One plugin served: what every connection of it shares.
+pub struct Host {
+    plugin: Plugin,
+    config: Arc<Config>,
+    hub: Arc<Hub>,
+    /// Places for instances.
+    places: Arc<Semaphore>,
+    /// The tasks of all connections, HTTP's and WebSocket's.
+    tasks: TaskTracker,
+    /// Cancelled when the host goes down.
+    stopping: CancellationToken,
+    /// Whether it was said that the handler picks no subprotocol.
+    picks_none_said: AtomicBool,
+}
+
+impl Host {
+    /// Serves this plugin by these settings.
+    #[must_use]
+    pub fn new(plugin: Plugin, config: Arc<Config>) -> Arc<Self> {
+        let places = usize::try_from(config.instances_max).unwrap_or(Semaphore::MAX_PERMITS);
+        Arc::new(Self {
+            plugin,
+            config,
+            hub: Arc::default(),
+            places: Arc::new(Semaphore::new(places)),
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+            picks_none_said: AtomicBool::new(false),
+        })
+    }
+
+    /// How many WebSockets are open.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.hub.len()
+    }
+
+    /// Accepts connections until [`stop`](Self::stop).
+    pub async fn listen(self: &Arc<Self>, listener: TcpListener) {
+        loop {
+            let accepted = tokio::select! {
+                () = self.stopping.cancelled() => return,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, peer)) => self.serve(stream, peer),
+                Err(error) => {
+                    tracing::warn!("can't accept a connection: {error}");
+                    tokio::time::sleep(ACCEPT_REST).await;
+                }
+            }
+        }
+    }
+
+    fn serve(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+        // Fails only for a socket that is gone, which shows soon enough.
+        let _ = stream.set_nodelay(true);
+        self.tasks.spawn(http::serve(self.clone(), stream, peer));
+    }
+
+    /// Stops accepting, ends every connection (1001, after `terminate`) and
+    /// waits for them, at most as long as the settings say.
+    ///
+    /// Returns how many were left.
+    pub async fn stop(&self) -> usize {
+        self.stopping.cancel();
+        self.hub.shut_down();
+        self.tasks.close();
+        let timeout = Duration::from_millis(self.config.shutdown_timeout_ms);
+        match tokio::time::timeout(timeout, self.tasks.wait()).await {
+            Ok(()) => 0,
+            Err(_) => self.tasks.len(),
+        }
+    }
+}

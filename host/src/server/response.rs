@@ -1,0 +1,120 @@
+//! HTTP responses: the host's own, and those that a handler makes.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{
+    HeaderMap, Response, StatusCode,
+    header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER},
+};
+
+use super::handshake::{HandshakeError, is_allowed_on_response, upgrade_required_headers};
+use crate::sandbox::types;
+
+/// A response with its whole body.
+pub(super) type Answer = Response<Full<Bytes>>;
+
+/// A sentence for whoever asked.
+pub(super) fn plain(status: StatusCode, sentence: &str) -> Answer {
+    let mut response = Response::new(Full::new(Bytes::from(format!("{sentence}\n"))));
+    *response.status_mut() = status;
+    let text = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, text);
+    response
+}
+
+/// To a handshake that is not well-formed.
+pub(super) fn malformed(error: HandshakeError) -> Answer {
+    let mut response = plain(error.status(), &error.to_string());
+    response.headers_mut().extend(error.headers());
+    response
+}
+
+/// To one who must ask for a WebSocket, and did not.
+pub(super) fn upgrade_required() -> Answer {
+    let mut response = plain(StatusCode::UPGRADE_REQUIRED, "a WebSocket is served here");
+    response.headers_mut().extend(upgrade_required_headers());
+    response
+}
+
+/// To one for whom there is no room now.
+pub(super) fn no_room() -> Answer {
+    let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, "too many connections");
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
+/// The 101.
+pub(super) fn switching(handshake: HeaderMap, extra: HeaderMap) -> Answer {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    *response.headers_mut() = handshake;
+    response.headers_mut().extend(extra);
+    response
+}
+
+/// A response of the handler's.
+///
+/// # Errors
+/// A status or header that is not valid, or that is the host's to set.
+pub(super) fn of_handler(response: types::Response) -> Result<Answer, String> {
+    let status = StatusCode::from_u16(response.status)
+        .ok()
+        .filter(|status| (200..=599).contains(&status.as_u16()))
+        .ok_or_else(|| format!("the status {}, which is not from 200 to 599", response.status))?;
+    let headers = headers(&response.headers)?;
+    let mut answer = Response::new(Full::new(Bytes::from(response.body)));
+    *answer.status_mut() = status;
+    *answer.headers_mut() = headers;
+    Ok(answer)
+}
+
+/// Header fields of the handler's.
+///
+/// # Errors
+/// One that is not valid, or that is the host's to set.
+pub(super) fn headers(fields: &[(String, Vec<u8>)]) -> Result<HeaderMap, String> {
+    let mut headers = HeaderMap::with_capacity(fields.len());
+    for (name, value) in fields {
+        let known = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| format!("a header named {name:?}, which is not valid"))?;
+        if !is_allowed_on_response(&known) {
+            return Err(format!("the header `{known}`, which is the host's to set"));
+        }
+        let value = HeaderValue::from_bytes(value)
+            .map_err(|_| format!("a value of the header `{known}` that is not valid"))?;
+        headers.append(known, value);
+    }
+    Ok(headers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field(name: &str, value: &[u8]) -> Vec<(String, Vec<u8>)> {
+        vec![(name.to_owned(), value.to_vec())]
+    }
+
+    #[test]
+    fn headers_that_are_not_valid_are_named() {
+        assert!(headers(&field("x-a", b"b")).is_ok());
+        for (name, value, says) in [
+            ("x a", &b"b"[..], "not valid"),
+            ("x-a", b"b\r\nset-cookie: c", "`x-a`"),
+            ("Connection", b"close", "host's to set"),
+            ("sec-websocket-accept", b"x", "host's to set"),
+        ] {
+            let error = headers(&field(name, value)).unwrap_err();
+            assert!(error.contains(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_status_is_from_200_to_599() {
+        let response = |status| types::Response { status, headers: vec![], body: vec![] };
+        assert_eq!(of_handler(response(404)).unwrap().status(), 404);
+        for status in [0, 101, 199, 600] {
+            assert!(of_handler(response(status)).is_err());
+        }
+    }
+}
