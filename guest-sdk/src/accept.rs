@@ -28,12 +28,7 @@ pub struct Callbacks {
 
 impl Callbacks {
     /// All of them.
-    pub const ALL: Self = Self {
-        opened: true,
-        frames: true,
-        info: true,
-        terminate: true,
-    };
+    pub const ALL: Self = Self { opened: true, frames: true, info: true, terminate: true };
 }
 
 /// The options of a connection, as [`Accept`] has them.

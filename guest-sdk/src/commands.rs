@@ -222,10 +222,7 @@ mod tests {
             .max_frame_size(9)
             .into_list();
         let changes = |idle_timeout, max_frame_size| {
-            Command::SetOptions(OptionChanges {
-                idle_timeout,
-                max_frame_size,
-            })
+            Command::SetOptions(OptionChanges { idle_timeout, max_frame_size })
         };
         assert_eq!(
             list,

@@ -151,10 +151,7 @@ mod tests {
         let payload = ControlPayload::try_from(vec![1; 125]).unwrap();
         assert_eq!(payload.len(), 125);
         let error = ControlPayload::try_from(vec![1; 126]).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "a ping or pong has at most 125 bytes, not 126"
-        );
+        assert_eq!(error.to_string(), "a ping or pong has at most 125 bytes, not 126");
     }
 
     #[test]

@@ -131,3 +131,8 @@ pub mod __private {
         }
     }
 }
+
+/// The examples of the guide to handlers, to be tested.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/handlers.md")]
+struct Guide;

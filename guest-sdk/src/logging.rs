@@ -1,8 +1,6 @@
 //! The `log` crate's logger and the panic hook: both write to the host's log.
 
-use std::panic::PanicHookInfo;
-
-use log::{Level, LevelFilter, Log, Metadata, Record};
+use log::{LevelFilter, Log, Metadata, Record};
 
 use crate::host;
 
@@ -31,22 +29,46 @@ impl Log for HostLog {
 /// already stays.
 pub(crate) fn install() {
     if log::set_logger(&HostLog).is_ok() {
-        log::set_max_level(
-            host::max_level().map_or(LevelFilter::Off, |level| level.to_level_filter()),
-        );
+        let filter = host::max_level().map_or(LevelFilter::Off, |level| level.to_level_filter());
+        log::set_max_level(filter);
     }
     #[cfg(target_arch = "wasm32")]
-    std::panic::set_hook(Box::new(|info| report(info)));
+    std::panic::set_hook(Box::new(|info| {
+        host::log(log::Level::Error, "panic", &panic_line(info));
+    }));
 }
 
-/// Writes a panic to the host's log. Through standard error it would leave
-/// handles behind.
-#[cfg_attr(not(target_arch = "wasm32"), allow(dead_code))]
-fn report(info: &PanicHookInfo<'_>) {
+/// What to log of a panic. Through standard error it would leave handles behind.
+#[cfg(any(target_arch = "wasm32", test))]
+fn panic_line(info: &std::panic::PanicHookInfo<'_>) -> String {
     let message = info.payload_as_str().unwrap_or("a panic without a message");
-    let message = match info.location() {
+    match info.location() {
         Some(location) => format!("{message}, at {location}"),
         None => message.to_owned(),
-    };
-    host::log(Level::Error, "panic", &message);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[test]
+    fn a_panic_is_told_with_its_place() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let tell = told.clone();
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| tell.lock().unwrap().push(panic_line(info))));
+        let number = 7;
+        let _ = panic::catch_unwind(|| panic!("no {number}"));
+        let _ = panic::catch_unwind(|| panic::panic_any(number));
+        panic::set_hook(before);
+
+        let told = told.lock().unwrap();
+        assert!(told[0].starts_with("no 7, at "), "{told:?}");
+        assert!(told[0].contains("logging.rs:"), "{told:?}");
+        assert!(told[1].starts_with("a panic without a message, at "), "{told:?}");
+    }
 }

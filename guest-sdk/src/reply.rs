@@ -62,10 +62,7 @@ pub struct Outcome {
 impl Outcome {
     /// Nothing to do, and no hibernation.
     pub const fn new() -> Self {
-        Self {
-            commands: Vec::new(),
-            hibernate: false,
-        }
+        Self { commands: Vec::new(), hibernate: false }
     }
 
     /// The commands, in order.
@@ -80,10 +77,7 @@ impl Outcome {
 
     /// Whether the last command ends the connection.
     pub fn is_closing(&self) -> bool {
-        matches!(
-            self.commands.last(),
-            Some(Command::Close(_) | Command::Stop)
-        )
+        matches!(self.commands.last(), Some(Command::Close(_) | Command::Stop))
     }
 
     /// This, and behind it the answer to the next event: the commands of both,
@@ -107,10 +101,7 @@ impl Outcome {
     }
 
     pub(crate) fn unchecked(commands: Vec<Command>, hibernate: bool) -> Self {
-        Self {
-            commands,
-            hibernate,
-        }
+        Self { commands, hibernate }
     }
 
     #[cfg(target_arch = "wasm32")]
@@ -209,10 +200,7 @@ impl<R: Reply, E: Display> Reply for Result<R, E> {
                 let error = error.to_string();
                 log::error!(target: "handler", "{error}");
                 outcome.push(Command::ShutdownReason(error));
-                outcome.push(Command::Close(Some(CloseFrame::new(
-                    CloseCode::INTERNAL_ERROR,
-                    "",
-                ))));
+                outcome.push(Command::Close(Some(CloseFrame::new(CloseCode::INTERNAL_ERROR, ""))));
             }
         }
     }
@@ -289,10 +277,7 @@ mod tests {
 
     #[test]
     fn many_keep_their_order() {
-        assert_eq!(
-            texts(("a", ["b", "c"], vec!["d".to_owned()])),
-            ["a", "b", "c", "d"]
-        );
+        assert_eq!(texts(("a", ["b", "c"], vec!["d".to_owned()])), ["a", "b", "c", "d"]);
     }
 
     #[test]
@@ -300,10 +285,7 @@ mod tests {
         assert_eq!(texts(("a", stop(), "b")), ["a", "Stop"]);
         let closing = close(CloseCode::NORMAL, "bye").into_outcome();
         assert_eq!((closing.clone(), "b").into_outcome(), closing);
-        assert_eq!(
-            (closing.clone(), "b".into_outcome()).into_outcome(),
-            closing
-        );
+        assert_eq!((closing.clone(), "b".into_outcome()).into_outcome(), closing);
     }
 
     #[test]
@@ -320,10 +302,7 @@ mod tests {
         let frame = CloseFrame::new(CloseCode::INTERNAL_ERROR, "");
         assert_eq!(
             outcome.commands(),
-            [
-                Command::ShutdownReason("no luck".to_owned()),
-                Command::Close(Some(frame))
-            ]
+            [Command::ShutdownReason("no luck".to_owned()), Command::Close(Some(frame))]
         );
         assert_eq!(texts(Ok::<_, String>("fine")), ["fine"]);
     }

@@ -96,10 +96,7 @@ impl Request {
     /// The parts of the path between its slashes, percent-decoded, empty ones
     /// left out. What is not UTF-8 becomes U+FFFD.
     pub fn segments(&self) -> impl Iterator<Item = Cow<'_, str>> {
-        self.path
-            .split('/')
-            .filter(|part| !part.is_empty())
-            .map(decode)
+        self.path.split('/').filter(|part| !part.is_empty()).map(decode)
     }
 
     /// The query's names and values as a form sends them: percent-decoded, `+`
@@ -116,15 +113,12 @@ impl Request {
     /// The first value that the query has for this name, decoded as by
     /// [`query_pairs`](Self::query_pairs).
     pub fn query_value(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.query_pairs()
-            .find_map(|(found, value)| (found == name).then_some(value))
+        self.query_pairs().find_map(|(found, value)| (found == name).then_some(value))
     }
 
     /// The parameter of this name that the route's pattern bound.
     pub fn parameter(&self, name: &str) -> Option<&str> {
-        self.parameters
-            .iter()
-            .find_map(|(found, value)| (found == name).then_some(value.as_str()))
+        self.parameters.iter().find_map(|(found, value)| (found == name).then_some(value.as_str()))
     }
 
     /// Whether the client offers this subprotocol. Case counts.
@@ -139,11 +133,8 @@ mod tests {
 
     #[test]
     fn headers_are_found_in_any_case() {
-        let request = request("/")
-            .header("x-a", "1")
-            .header("x-a", "2")
-            .header("x-b", [0xff])
-            .build();
+        let request =
+            request("/").header("x-a", "1").header("x-a", "2").header("x-b", [0xff]).build();
         assert_eq!(request.header("X-A"), Some("1"));
         assert_eq!(request.header("x-b"), None);
         assert_eq!(request.header_bytes("x-b"), Some(&[0xff][..]));
@@ -170,10 +161,7 @@ mod tests {
 
     #[test]
     fn parameters_and_offers_are_found() {
-        let request = request("/")
-            .parameter("room", "lobby")
-            .subprotocol("mqtt")
-            .build();
+        let request = request("/").parameter("room", "lobby").subprotocol("mqtt").build();
         assert_eq!(request.parameter("room"), Some("lobby"));
         assert_eq!(request.parameter("name"), None);
         assert!(request.offers("mqtt") && !request.offers("MQTT"));

@@ -28,17 +28,12 @@ impl Response {
     /// A response with this status, 200 to 599, and an empty body. Another
     /// status is this handler's error: the client gets 500.
     pub fn new(status: u16) -> Self {
-        Self::from_parts(Parts {
-            status,
-            ..Parts::default()
-        })
+        Self::from_parts(Parts { status, ..Parts::default() })
     }
 
     /// A page, with status 200.
     pub fn html(page: impl Into<String>) -> Self {
-        Self::new(200)
-            .header("content-type", "text/html; charset=utf-8")
-            .body(page.into())
+        Self::new(200).header("content-type", "text/html; charset=utf-8").body(page.into())
     }
 
     /// The host's own 400, for a request that deserves no better answer.
@@ -63,8 +58,7 @@ impl Response {
 
     /// Sets the body to plain text, and says so in `content-type`.
     pub fn text(self, text: impl Into<String>) -> Self {
-        self.header("content-type", "text/plain; charset=utf-8")
-            .body(text.into())
+        self.header("content-type", "text/plain; charset=utf-8").body(text.into())
     }
 
     /// The status.
@@ -87,10 +81,7 @@ impl Response {
     }
 
     fn into_parts(self) -> Parts {
-        self.parts.unwrap_or_else(|| Parts {
-            status: REFUSED,
-            ..Parts::default()
-        })
+        self.parts.unwrap_or_else(|| Parts { status: REFUSED, ..Parts::default() })
     }
 }
 

@@ -1,1 +1,45 @@
-fn main(){}
+//! What people and CI run on this project: `cargo xtask COMMAND`.
+
+mod build;
+mod checks;
+mod python;
+
+use std::{env, process::ExitCode};
+
+use anyhow::{Context as _, Result, bail};
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  chat [ARGUMENTS]  builds all that is needed and serves the chat example;
+                    the arguments are those of `wshost run`
+  guests            builds the example handlers to target/wasm32-wasip2/release
+  test              builds all that is needed and runs every check and test
+  docs              writes docs/configuration.md anew from the settings";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let mut arguments = env::args().skip(1);
+    env::set_current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .context("can't enter the project's folder")?;
+    match arguments.next().as_deref() {
+        Some("chat") => build::chat(arguments),
+        Some("guests") => build::guests(),
+        Some("test") => checks::all(),
+        Some("docs") => build::docs(),
+        Some("help" | "--help" | "-h") | None => {
+            println!("{HELP}");
+            Ok(())
+        }
+        Some(other) => bail!("no command is named `{other}`\n\n{HELP}"),
+    }
+}

@@ -9,14 +9,17 @@ use crate::{ControlPayload, logging};
 
 /// A connection under test: give it events, and look at what comes of them.
 ///
-/// As with the host, a callback that the handler does not want is not called,
-/// and its [`Effect`] is empty.
+/// As with the host, the handler is not called for what it does not want, nor
+/// for anything but [`terminate`](Self::terminate) once it has closed the
+/// connection. The [`Effect`] is empty then.
 #[derive(Debug)]
 pub struct Connection<H> {
     handler: H,
     accepted: Accepted,
     opened: Effect,
     host: Host,
+    /// Whether the handler has closed the connection.
+    closing: bool,
 }
 
 impl<H: Handler> Connection<H> {
@@ -25,9 +28,11 @@ impl<H: Handler> Connection<H> {
         let mut host = Host::default();
         let accept = host.run(|| H::init(request))?;
         let mut connection = Self::accepted_as(accept, host);
-        if connection.accepted.options.callbacks.opened {
-            connection.opened = connection.run(|handler| handler.opened().into_outcome());
-        }
+        let wanted = connection.accepted.options.callbacks.opened;
+        connection.opened = connection.run(|handler| match wanted {
+            true => handler.opened().into_outcome(),
+            false => Outcome::new(),
+        });
         Ok(connection)
     }
 
@@ -39,7 +44,9 @@ impl<H: Handler> Connection<H> {
         logging::install();
         let mut host = Host::default();
         let accept = host.run(|| H::restore(request, state, from_version.to_owned()))?;
-        Ok(Self::accepted_as(accept, host))
+        let mut connection = Self::accepted_as(accept, host);
+        connection.opened = connection.run(|_| Outcome::new());
+        Ok(connection)
     }
 
     fn accepted_as(accept: Accept<H>, mut host: Host) -> Self {
@@ -53,6 +60,7 @@ impl<H: Handler> Connection<H> {
             },
             opened: Effect::default(),
             host,
+            closing: false,
         }
     }
 
@@ -61,7 +69,7 @@ impl<H: Handler> Connection<H> {
         &self.accepted
     }
 
-    /// What `opened` did; its calls begin with what `init` logged.
+    /// What `opened` did; its calls begin with what `init` or `restore` logged.
     pub fn opened(&self) -> &Effect {
         &self.opened
     }
@@ -108,7 +116,7 @@ impl<H: Handler> Connection<H> {
         if !options.control_frames {
             frames.retain(|frame| matches!(frame, Frame::Text(_) | Frame::Binary(_)));
         }
-        if frames.is_empty() || !options.callbacks.frames {
+        if frames.is_empty() || !options.callbacks.frames || self.closing {
             return Effect::default();
         }
         self.run(|handler| handler.frames(frames).into_outcome())
@@ -116,7 +124,7 @@ impl<H: Handler> Connection<H> {
 
     /// Gets a message.
     pub fn info(&mut self, message: Message) -> Effect {
-        if !self.accepted.options.callbacks.info {
+        if !self.accepted.options.callbacks.info || self.closing {
             return Effect::default();
         }
         self.run(|handler| handler.info(message).into_outcome())
@@ -131,10 +139,7 @@ impl<H: Handler> Connection<H> {
     pub fn fire(&mut self, timer: TimerId) -> Effect {
         let at = self.timers().iter().position(|other| other.id == timer);
         let timer = self.host.timers.remove(at.expect("this timer runs"));
-        self.info(Message::Timer {
-            id: timer.id,
-            payload: timer.payload,
-        })
+        self.info(Message::Timer { id: timer.id, payload: timer.payload })
     }
 
     /// Ends the connection for this reason. What `terminate` asked of the host
@@ -160,9 +165,7 @@ impl<H: Handler> Connection<H> {
     fn run(&mut self, callback: impl FnOnce(&mut H) -> Outcome) -> Effect {
         let Self { handler, host, .. } = self;
         let outcome = host.run(|| callback(handler));
-        Effect {
-            outcome,
-            calls: std::mem::take(&mut host.calls),
-        }
+        self.closing |= outcome.is_closing();
+        Effect { outcome, calls: std::mem::take(&mut self.host.calls) }
     }
 }

@@ -80,10 +80,7 @@ fn check_topic(topic: &str) -> Result<String, Error> {
 
 pub(crate) fn send(to: &ConnectionId, payload: &[u8]) -> Result<(), Error> {
     ask(|host| {
-        host.telling()?.calls.push(Call::Send {
-            to: to.clone(),
-            payload: payload.to_vec(),
-        });
+        host.telling()?.calls.push(Call::Send { to: to.clone(), payload: payload.to_vec() });
         Ok(())
     })
 }
@@ -139,11 +136,7 @@ pub(crate) fn start_timer(after: Duration, payload: &[u8]) -> Result<TimerId, Er
             return Err(Error::Invalid("a timer takes at least 1 ms".to_owned()));
         }
         host.last_timer += 1;
-        let timer = Timer {
-            id: host.last_timer.into(),
-            after,
-            payload: payload.to_vec(),
-        };
+        let timer = Timer { id: host.last_timer.into(), after, payload: payload.to_vec() };
         let id = timer.id;
         host.timers.push(timer.clone());
         host.calls.push(Call::StartTimer(timer));
@@ -168,11 +161,7 @@ pub(crate) fn max_level() -> Option<Level> {
 }
 
 pub(crate) fn log(level: Level, target: &str, message: &str) {
-    let line = Call::Log {
-        level,
-        target: target.to_owned(),
-        message: message.to_owned(),
-    };
+    let line = Call::Log { level, target: target.to_owned(), message: message.to_owned() };
     // A line from outside of a callback is nobody's.
     let _ = ask(|host| {
         host.calls.push(line);

@@ -35,6 +35,8 @@ mod connection;
 mod effect;
 pub(crate) mod host;
 mod request;
+#[cfg(test)]
+mod tests;
 
 pub use connection::Connection;
 pub use effect::{Accepted, Call, Effect, Timer};

@@ -20,10 +20,7 @@ pub fn request(target: &str) -> RequestBuilder {
         query,
         version: HttpVersion::Http11,
         headers: Vec::new(),
-        peer: Peer {
-            address: "192.0.2.1".to_owned(),
-            port: 50_000,
-        },
+        peer: Peer { address: "192.0.2.1".to_owned(), port: 50_000 },
         tls: None,
         upgrade: true,
         subprotocols: Vec::new(),

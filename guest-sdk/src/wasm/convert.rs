@@ -25,10 +25,7 @@ impl From<wit::Request> for Request {
                 wit::HttpVersion::Http2 => HttpVersion::Http2,
             },
             headers: request.headers,
-            peer: Peer {
-                address: request.peer.address,
-                port: request.peer.port,
-            },
+            peer: Peer { address: request.peer.address, port: request.peer.port },
             tls: request.tls.map(|tls| TlsInfo {
                 version: tls.version,
                 alpn: tls.alpn,
@@ -61,33 +58,27 @@ impl From<wit::CloseFrame> for CloseFrame {
 impl From<wit::Message> for Message {
     fn from(message: wit::Message) -> Self {
         match message {
-            wit::Message::Timer(event) => Self::Timer {
-                id: event.id.into(),
-                payload: event.payload,
-            },
-            wit::Message::Direct(message) => Self::Direct {
-                sender: message.sender.into(),
-                payload: message.payload,
-            },
+            wit::Message::Timer(event) => {
+                Self::Timer { id: event.id.into(), payload: event.payload }
+            }
+            wit::Message::Direct(message) => {
+                Self::Direct { sender: message.sender.into(), payload: message.payload }
+            }
             wit::Message::Published(message) => Self::Published {
                 topic: message.topic,
                 sender: message.sender.map(Into::into),
                 payload: message.payload,
             },
             wit::Message::Operator(payload) => Self::Operator(payload),
-            wit::Message::Down(event) => Self::Down {
-                id: event.id.into(),
-                reason: event.reason,
-            },
+            wit::Message::Down(event) => Self::Down { id: event.id.into(), reason: event.reason },
             wit::Message::Call(event) => Self::Call {
                 sender: event.sender.into(),
                 call: event.call.into(),
                 payload: event.payload,
             },
-            wit::Message::Reply(event) => Self::Reply {
-                call: event.call.into(),
-                answer: event.answer.map_err(Into::into),
-            },
+            wit::Message::Reply(event) => {
+                Self::Reply { call: event.call.into(), answer: event.answer.map_err(Into::into) }
+            }
             wit::Message::Presence(event) => Self::Presence {
                 topic: event.topic,
                 change: match event.change {
@@ -224,10 +215,7 @@ impl From<Frame> for wit::Frame {
 impl From<CloseFrame> for wit::CloseFrame {
     fn from(frame: CloseFrame) -> Self {
         let (code, reason) = frame.into_parts();
-        Self {
-            code: code.get(),
-            reason,
-        }
+        Self { code: code.get(), reason }
     }
 }
 
@@ -257,9 +245,6 @@ impl From<Command> for wit::Command {
 impl From<Outcome> for wit::Outcome {
     fn from(outcome: Outcome) -> Self {
         let (commands, hibernate) = outcome.into_parts();
-        Self {
-            commands: commands.into_iter().map(Into::into).collect(),
-            hibernate,
-        }
+        Self { commands: commands.into_iter().map(Into::into).collect(), hibernate }
     }
 }

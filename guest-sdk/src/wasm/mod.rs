@@ -54,11 +54,7 @@ impl<H: Handler> exports::Guest for Component<H> {
         match H::init(request.into()) {
             Ok(accept) => {
                 let (options, subprotocol, headers) = keep(accept);
-                wit::Answer::Accept(wit::Accept {
-                    subprotocol,
-                    headers,
-                    options,
-                })
+                wit::Answer::Accept(wit::Accept { subprotocol, headers, options })
             }
             Err(response) => response.into(),
         }

@@ -15,7 +15,7 @@ impl Act {
             Self::Loop => loop {
                 black_box(());
             },
-            Self::Recurse => drop(black_box(recurse(0))),
+            Self::Recurse => _ = black_box(recurse(black_box(0))),
             Self::Grow(bytes) => black_box(vec![1_u8; bytes]).leak().fill(2),
             Self::Log(level, line) => log::log!(target: "scripted", level, "{line}"),
             Self::Print(line) => println!("{line}"),
@@ -34,10 +34,14 @@ fn trap() -> ! {
     std::process::abort()
 }
 
-#[allow(unconditional_recursion)] // the purpose
+/// Calls itself for ever. Its locals are in registers, so that it is the calls
+/// that use up the stack, which the host has to notice, and not linear memory.
+#[inline(never)]
 fn recurse(depth: u64) -> u64 {
-    let frame = black_box([depth; 64]);
-    recurse(depth + 1) + frame[0]
+    if depth == u64::MAX {
+        return 0;
+    }
+    recurse(depth + 1).rotate_left(1) ^ depth
 }
 
 /// What became of a host call.

@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod connect;
 mod run;
 
 use std::process::ExitCode;
@@ -17,6 +18,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Run(run::Run),
+    Connect(connect::Connect),
 }
 
 /// Runs the command that the process's arguments name. A failure is one line on
@@ -26,6 +28,7 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command {
         Command::Run(run) => run.run(),
+        Command::Connect(connect) => connect.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

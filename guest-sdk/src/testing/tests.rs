@@ -1,0 +1,191 @@
+//! The recorder behaves as the contract says.
+
+use log::Level;
+
+use super::{Call, Connection, request};
+use crate::ControlPayload;
+use crate::prelude::*;
+
+/// Tries every host call in every callback, and keeps what came of it.
+#[derive(Default)]
+struct Caller {
+    results: Vec<Result<(), Error>>,
+}
+
+impl Caller {
+    fn call(&mut self) {
+        self.results = vec![
+            connections::send(&"id".into(), "p"),
+            topics::publish("t", "f", Audience::Others),
+            topics::publish_message("t", "m", Audience::Everyone),
+            topics::subscribe("t"),
+            topics::unsubscribe("t"),
+            timers::start(Duration::from_millis(1), "p").map(drop),
+        ];
+    }
+}
+
+#[handler]
+impl Handler for Caller {
+    fn init(_: Request) -> Result<Accept<Self>, Response> {
+        let mut caller = Caller::default();
+        caller.call();
+        assert_eq!(caller.results, vec![Err(Error::NotOpen); 6]);
+        log::info!("one of {}", 2);
+        Ok(Accept::new(caller))
+    }
+
+    fn text(&mut self, _: String) {
+        self.call();
+        assert_eq!(self.results, vec![Ok(()); 6]);
+    }
+
+    fn binary(&mut self, _: Vec<u8>) -> impl Reply {
+        stop()
+    }
+
+    fn terminate(&mut self, _: Reason) {
+        self.call();
+        let (told, refused) = self.results.split_at(3);
+        assert_eq!(told, [Ok(()), Ok(()), Ok(())]);
+        assert_eq!(refused, [Err(Error::NotOpen), Err(Error::NotOpen), Err(Error::NotOpen)]);
+    }
+}
+
+fn open() -> Connection<Caller> {
+    request("/").open()
+}
+
+#[test]
+fn calls_are_recorded_in_their_order() {
+    let mut connection = open();
+    let effect = connection.text("");
+    let timer = connection.timers()[0].clone();
+    assert_eq!(
+        effect.calls,
+        [
+            Call::Send { to: "id".into(), payload: b"p".to_vec() },
+            Call::Publish { topic: "t".into(), frame: "f".into(), to: Audience::Others },
+            Call::PublishMessage {
+                topic: "t".into(),
+                payload: b"m".to_vec(),
+                to: Audience::Everyone
+            },
+            Call::Subscribe("t".into()),
+            Call::Unsubscribe("t".into()),
+            Call::StartTimer(timer),
+        ]
+    );
+    assert!(connection.subscriptions().is_empty());
+}
+
+#[test]
+fn what_init_logs_is_told_though_opened_is_not_wanted() {
+    let target = module_path!().to_owned();
+    let line = Call::Log { level: Level::Info, target, message: "one of 2".into() };
+    assert_eq!(open().opened().calls, [line]);
+}
+
+#[test]
+fn a_closed_connection_gets_nothing_but_its_end() {
+    let mut connection = open();
+    assert!(connection.binary([]).is_closing());
+    assert_eq!(connection.text("").calls, []);
+    assert_eq!(connection.terminate(Reason::Stop).calls.len(), 3);
+}
+
+#[test]
+fn arguments_are_checked_as_the_host_does() {
+    struct Wrong;
+
+    #[handler]
+    impl Handler for Wrong {
+        fn init(_: Request) -> Result<Accept<Self>, Response> {
+            Ok(Accept::new(Wrong))
+        }
+
+        fn text(&mut self, _: String) {
+            let long = ControlPayload::unchecked(vec![0; 126]);
+            let results = [
+                topics::subscribe(""),
+                topics::subscribe("a\nb"),
+                topics::publish("t", Frame::Ping(long), Audience::Everyone),
+                timers::start(Duration::ZERO, "").map(drop),
+            ];
+            assert!(results.iter().all(|result| matches!(result, Err(Error::Invalid(_)))));
+        }
+    }
+
+    assert_eq!(request("/").open::<Wrong>().text("").calls, []);
+}
+
+#[test]
+fn a_timer_fires_once_and_is_cancelled_once() {
+    struct Timers(Option<TimerId>);
+
+    #[handler]
+    impl Handler for Timers {
+        fn init(_: Request) -> Result<Accept<Self>, Response> {
+            Ok(Accept::new(Timers(None)))
+        }
+
+        fn opened(&mut self) -> Result<(), Error> {
+            self.0 = Some(timers::start(Duration::from_secs(1), "a")?);
+            timers::start(Duration::from_secs(2), "b").map(drop)
+        }
+
+        fn text(&mut self, _: String) -> Option<String> {
+            self.0.map(|timer| timers::cancel(timer).to_string())
+        }
+
+        fn info(&mut self, message: Message) -> Option<Vec<u8>> {
+            match message {
+                Message::Timer { payload, .. } => Some(payload),
+                _ => None,
+            }
+        }
+    }
+
+    let mut connection = request("/").open::<Timers>();
+    let [_, second] = connection.timers() else { panic!("not two timers") };
+    let second = second.id;
+    assert_eq!(connection.text("").texts(), ["true"]);
+    assert_eq!(connection.text("").texts(), ["false"]);
+    assert_eq!(connection.fire(second).frames(), [b"b".to_vec().into()]);
+    assert!(connection.timers().is_empty());
+}
+
+#[test]
+fn frames_of_one_call_are_answered_up_to_a_close() {
+    struct Batch;
+
+    #[handler]
+    impl Handler for Batch {
+        fn init(_: Request) -> Result<Accept<Self>, Response> {
+            Ok(Accept::new(Batch))
+        }
+
+        fn text(&mut self, text: String) -> Outcome {
+            match text.as_str() {
+                "quit" => stop().into_outcome(),
+                "sleep" => text.hibernate(),
+                _ => text.into_outcome(),
+            }
+        }
+    }
+
+    let open = || request("/").open::<Batch>();
+    let effect = open().frames(vec!["sleep".into(), "a".into()]);
+    assert_eq!(effect.texts(), ["sleep", "a"]);
+    assert!(!effect.hibernates());
+    assert!(open().frames(vec!["a".into(), "sleep".into()]).hibernates());
+    let effect = open().frames(vec!["a".into(), "quit".into(), "b".into()]);
+    assert_eq!(effect.texts(), ["a"]);
+    assert!(effect.is_closing());
+}
+
+#[test]
+fn outside_of_a_callback_nothing_is_open() {
+    assert_eq!(topics::subscribe("t"), Err(Error::NotOpen));
+    assert!(!timers::cancel(1.into()));
+}

@@ -1,0 +1,110 @@
+//! A request for a WebSocket.
+
+use std::net::SocketAddr;
+
+use hyper::header::{HeaderName, HeaderValue};
+
+use crate::{
+    Client, Mode, Raw, Response,
+    transport::{self, Stream},
+};
+
+/// A request for a WebSocket. Its scripts are for the `scripted` guest.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    pub(crate) mode: Mode,
+    pub(crate) address: SocketAddr,
+    pub(crate) target: String,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Ask {
+    pub(crate) fn new(mode: Mode, address: SocketAddr) -> Self {
+        let ask = Self { mode, address, target: "/".into(), headers: Vec::new() };
+        if mode.hibernating { ask.header("x-hibernate", "1") } else { ask }
+    }
+
+    /// For this path and query.
+    #[must_use]
+    pub fn target(mut self, target: &str) -> Self {
+        target.clone_into(&mut self.target);
+        self
+    }
+
+    /// With this header. One of the same name stays.
+    ///
+    /// # Panics
+    /// If it is not valid.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: impl AsRef<[u8]>) -> Self {
+        let value = HeaderValue::from_bytes(value.as_ref()).expect("the header's value is valid");
+        self.headers.push((HeaderName::from_static(name), value));
+        self
+    }
+
+    /// With these subprotocols.
+    #[must_use]
+    pub fn subprotocols(self, names: &str) -> Self {
+        self.header("sec-websocket-protocol", names)
+    }
+
+    /// With this script for `init`.
+    #[must_use]
+    pub fn init(self, script: &str) -> Self {
+        self.header("x-init", script)
+    }
+
+    /// With this script for `opened`.
+    #[must_use]
+    pub fn opened(self, script: &str) -> Self {
+        self.header("x-opened", script)
+    }
+
+    /// With this script for `info`.
+    #[must_use]
+    pub fn info(self, script: &str) -> Self {
+        self.header("x-info", script)
+    }
+
+    /// With this script for `terminate`.
+    #[must_use]
+    pub fn terminate(self, script: &str) -> Self {
+        self.header("x-terminate", script)
+    }
+
+    /// Opens a WebSocket, and speaks to it by a client that is made well.
+    ///
+    /// # Panics
+    /// If it is refused.
+    pub async fn open(self) -> Client {
+        let (response, stream) = self.opened_stream().await;
+        Client::new(response, stream).await
+    }
+
+    /// Opens a WebSocket, and speaks to it frame by frame, wrong ones too.
+    ///
+    /// # Panics
+    /// If it is refused.
+    pub async fn open_raw(self) -> Raw {
+        let (_, stream) = self.opened_stream().await;
+        Raw::new(stream)
+    }
+
+    /// The response of a host that makes no WebSocket.
+    ///
+    /// # Panics
+    /// If it makes one.
+    pub async fn refused(self) -> Response {
+        match transport::open(&self).await {
+            Ok((response, _)) => panic!("not refused, but {response:?}"),
+            Err(response) => response,
+        }
+    }
+
+    async fn opened_stream(self) -> (Response, Stream) {
+        match transport::open(&self).await {
+            Ok(opened) => opened,
+            Err(response) => panic!("refused: {response:?}"),
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The ways in which each test runs.
+
+use crate::{Ask, Host};
+
+/// What carries a WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// RFC 6455.
+    Http1,
+}
+
+/// A way in which a test runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mode {
+    /// What carries the WebSocket.
+    pub transport: Transport,
+    /// Whether the handler asks for hibernation in every callback.
+    pub hibernating: bool,
+}
+
+impl Mode {
+    /// Over HTTP/1.1, the handler awake.
+    pub const HTTP1: Self = Self { transport: Transport::Http1, hibernating: false };
+    /// Over HTTP/1.1, the handler asking for hibernation in every callback.
+    pub const HTTP1_HIBERNATING: Self = Self { hibernating: true, ..Self::HTTP1 };
+
+    /// A request to this host.
+    pub fn ask(self, host: &Host) -> Ask {
+        Ask::new(self, host.address())
+    }
+
+    /// The status of a response that opens a WebSocket.
+    pub fn opening_status(self) -> u16 {
+        match self.transport {
+            Transport::Http1 => 101,
+        }
+    }
+}
+
+/// Makes a test for each mode of functions `async fn name(mode: Mode)`, called
+/// `name::http1` and so on. This is the list of modes.
+#[macro_export]
+macro_rules! each_mode {
+    ($($test:ident),* $(,)?) => {$(
+        mod $test {
+            #[tokio::test]
+            async fn http1() {
+                super::$test($crate::Mode::HTTP1).await;
+            }
+
+            #[tokio::test]
+            async fn http1_hibernating() {
+                super::$test($crate::Mode::HTTP1_HIBERNATING).await;
+            }
+        }
+    )*};
+}

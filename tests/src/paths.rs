@@ -1,0 +1,46 @@
+//! Where the things under test are, seen from the running test, so that they
+//! are found wherever the target directory is.
+
+use std::path::{Path, PathBuf};
+
+/// The host.
+///
+/// # Panics
+/// If it is not built.
+pub fn program() -> PathBuf {
+    built(profile_directory().join("wshost"))
+}
+
+/// The component of the guest of this name.
+///
+/// # Panics
+/// If it is not built.
+pub fn guest(name: &str) -> PathBuf {
+    built(target_directory().join("wasm32-wasip2/release").join(name).with_extension("wasm"))
+}
+
+/// Where hosts keep compiled code, so that only the first one compiles.
+pub fn cache() -> PathBuf {
+    target_directory().join("wshost-tests-cache")
+}
+
+fn built(path: PathBuf) -> PathBuf {
+    assert!(
+        path.exists(),
+        "{} is missing: `cargo xtask test` builds all that the tests need",
+        path.display()
+    );
+    path
+}
+
+/// Of `target/release/deps/test-0123`, `target/release`.
+fn profile_directory() -> PathBuf {
+    let test = std::env::current_exe().expect("the test knows where it is");
+    let directory = test.parent().and_then(Path::parent);
+    directory.expect("a test stands in a target directory").to_owned()
+}
+
+fn target_directory() -> PathBuf {
+    let directory = profile_directory();
+    directory.parent().expect("a profile's directory stands in the target directory").to_owned()
+}

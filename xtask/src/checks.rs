@@ -1,0 +1,23 @@
+//! Everything that must hold before a change lands.
+
+use anyhow::Result;
+
+use crate::{
+    build::{self, cargo, run},
+    python,
+};
+
+/// Runs all checks and tests, the quick ones first.
+pub(crate) fn all() -> Result<()> {
+    run(&mut cargo(&["fmt", "--all", "--check"]))?;
+    build::guests()?;
+    build::host()?;
+    let python = python::environment()?;
+    // One profile for everything: the compiler in the host is built once.
+    run(&mut cargo(&[
+        "clippy", "--release", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings",
+    ]))?;
+    run(cargo(&["doc", "--release", "--workspace", "--no-deps", "--document-private-items", "--locked"])
+        .env("RUSTDOCFLAGS", "--deny warnings"))?;
+    run(cargo(&["test", "--release", "--workspace", "--locked"]).env("WSHOST_TEST_PYTHON", python))
+}
