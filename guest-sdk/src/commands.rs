@@ -155,6 +155,11 @@ impl Commands {
 }
 
 /// A list of commands that ends in a close: nothing can be sent behind it.
+///
+/// ```compile_fail,E0599
+/// # use wshost_sdk::Commands;
+/// let late = Commands::new().stop().text("too late");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "commands do nothing unless the callback returns them"]
 pub struct Closing(Vec<Command>);

@@ -79,6 +79,11 @@ impl From<&[u8]> for Frame {
 /// let payload: ControlPayload = b"still there?".into();
 /// assert!(ControlPayload::try_from(vec![0; 126]).is_err());
 /// ```
+///
+/// ```compile_fail
+/// # use wshost_sdk::ControlPayload;
+/// let payload: ControlPayload = (&[0; 126]).into();
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ControlPayload(Vec<u8>);
 

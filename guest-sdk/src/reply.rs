@@ -27,6 +27,11 @@ use crate::{CloseCode, CloseFrame, Closing, Command, Commands, Frame};
 /// ("Hello", "world!", vec![0; 1000]).hibernate()
 /// # }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "a callback can't return `{Self}`",
+    label = "not a reply",
+    note = "return `()`, text, bytes, a `Frame`, `Commands`, `close(…)` or `stop()`, or an `Option`, `Result`, list or tuple of these"
+)]
 pub trait Reply: Sized {
     /// Adds what this says to what is there. Behind a close there is nothing
     /// to add to: it is dropped, as the host would.

@@ -302,4 +302,31 @@ mod tests {
         }
         assert_eq!(config, Config::default());
     }
+
+    /// `cargo xtask docs` writes it.
+    #[test]
+    fn the_reference_says_what_stands_here() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md");
+        let reference = reference();
+        if std::env::var_os("WSHOST_WRITE_DOCS").is_some() {
+            std::fs::write(path, &reference).unwrap();
+        }
+        let written = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            written == reference,
+            "docs/configuration.md is not up to date: run `cargo xtask docs`"
+        );
+    }
+
+    fn reference() -> String {
+        let mut page = String::from(
+            "# Settings\n\nWritten from `host/src/config.rs` by `cargo xtask docs`.\n\nEach is set by `wshost run \
+             --set NAME=VALUE`. A name ends in its unit.\n\n| Setting | Default | Takes | |\n|---|---|---|---|\n",
+        );
+        for Setting { name, default, expected, doc } in settings() {
+            let doc = doc.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+            page += &format!("| `{name}` | {default} | {expected} | {doc} |\n");
+        }
+        page
+    }
 }

@@ -93,7 +93,16 @@ impl Client {
     /// # Panics
     /// If it does not.
     pub async fn id(&mut self) -> String {
-        let text = self.ask("me").await;
+        self.say("me").await;
+        self.told_id().await
+    }
+
+    /// The connection's id, which was asked for by `me`.
+    ///
+    /// # Panics
+    /// If something else comes.
+    pub async fn told_id(&mut self) -> String {
+        let text = self.text().await;
         text.strip_prefix("id ").unwrap_or_else(|| panic!("`{text}` is no id")).to_owned()
     }
 

@@ -90,7 +90,9 @@ impl Frame {
         let &[first, second, ref rest @ ..] = bytes else { return None };
         assert_eq!(second & 0x80, 0, "the host has sent a masked frame");
         let (len, rest) = match second {
-            126 => rest.split_first_chunk().map(|(len, rest)| (u16::from_be_bytes(*len).into(), rest)),
+            126 => {
+                rest.split_first_chunk().map(|(len, rest)| (u16::from_be_bytes(*len).into(), rest))
+            }
             127 => rest.split_first_chunk().map(|(len, rest)| (u64::from_be_bytes(*len), rest)),
             len => Some((len.into(), rest)),
         }?;

@@ -13,7 +13,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::{Mutex, oneshot};
 
-use crate::{Log, patiently, paths};
+use crate::{Log, paths, patiently};
 
 /// A running host. It is killed when dropped.
 #[derive(Debug)]

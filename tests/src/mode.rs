@@ -35,6 +35,13 @@ impl Mode {
             Transport::Http1 => 101,
         }
     }
+
+    /// The method and the version of HTTP of a request for a WebSocket.
+    pub fn method_and_version(self) -> (&'static str, &'static str) {
+        match self.transport {
+            Transport::Http1 => ("GET", "1.1"),
+        }
+    }
 }
 
 /// Makes a test for each mode of functions `async fn name(mode: Mode)`, called

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
-use crate::{patiently, paths};
+use crate::{paths, patiently};
 
 /// What a run of the program left.
 #[derive(Debug)]

@@ -108,10 +108,24 @@ impl Raw {
         let _ = self.stream.shutdown().await;
     }
 
-    /// Expects the handler to be there still: it answers.
+    /// Reads to the end of the socket, and answers a Close.
     ///
     /// # Panics
-    /// If it does not.
+    /// If there is no end.
+    pub async fn finish(mut self) {
+        while let Some(frame) = self.next().await {
+            if frame.opcode == CLOSE {
+                let answer = Frame::new(CLOSE, frame.payload);
+                // Fails where the host waits for no answer.
+                let _ = self.stream.write_all(&answer.encode()).await;
+            }
+        }
+    }
+
+    /// Expects the connection to be there still: a ping is answered.
+    ///
+    /// # Panics
+    /// If it is not, or something else comes.
     pub async fn alive(&mut self) {
         self.send(&[Frame::new(PING, "alive?")]).await;
         let pong = self.next().await.map(|frame| (frame.opcode, frame.payload));

@@ -59,7 +59,9 @@ pub(crate) fn chat(arguments: impl Iterator<Item = String>) -> Result<()> {
     host()?;
     let target = target();
     let wshost = target.join("release/wshost");
-    eprintln!("xtask: once it listens, open its address with http:// in a browser (two windows make a chat),");
+    eprintln!(
+        "xtask: once it listens, open its address with http:// in a browser (two windows make a chat),"
+    );
     eprintln!("xtask: or type: {} connect 'ws://127.0.0.1:8080/lobby?name=ann'", wshost.display());
     let mut host = Command::new(wshost);
     host.arg("run").arg(target.join("wasm32-wasip2/release/chat.wasm")).args(arguments);
@@ -68,5 +70,6 @@ pub(crate) fn chat(arguments: impl Iterator<Item = String>) -> Result<()> {
 
 /// Writes the reference of the settings.
 pub(crate) fn docs() -> Result<()> {
-    run(cargo(&["test", "--release", "--package", "wshost", "the_reference"]).env("WSHOST_WRITE_DOCS", "1"))
+    run(cargo(&["test", "--release", "--package", "wshost", "the_reference_says"])
+        .env("WSHOST_WRITE_DOCS", "1"))
 }

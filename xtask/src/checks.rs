@@ -15,9 +15,23 @@ pub(crate) fn all() -> Result<()> {
     let python = python::environment()?;
     // One profile for everything: the compiler in the host is built once.
     run(&mut cargo(&[
-        "clippy", "--release", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings",
+        "clippy",
+        "--release",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--",
+        "--deny",
+        "warnings",
     ]))?;
-    run(cargo(&["doc", "--release", "--workspace", "--no-deps", "--document-private-items", "--locked"])
-        .env("RUSTDOCFLAGS", "--deny warnings"))?;
+    run(cargo(&[
+        "doc",
+        "--release",
+        "--workspace",
+        "--no-deps",
+        "--document-private-items",
+        "--locked",
+    ])
+    .env("RUSTDOCFLAGS", "--deny warnings"))?;
     run(cargo(&["test", "--release", "--workspace", "--locked"]).env("WSHOST_TEST_PYTHON", python))
 }

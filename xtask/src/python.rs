@@ -21,10 +21,9 @@ pub(crate) fn environment() -> Result<PathBuf> {
         install_venv()?;
         make(&folder)?;
     }
-    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args([
-        "--requirement",
-        REQUIREMENTS,
-    ]))?;
+    run(Command::new(&python)
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+        .args(["--requirement", REQUIREMENTS]))?;
     fs::write(made_for, wanted)?;
     Ok(python)
 }
@@ -36,10 +35,13 @@ fn make(folder: &PathBuf) -> Result<()> {
 /// Debian keeps `venv` in a package of its own.
 fn install_venv() -> Result<()> {
     let apt = |arguments: &[&str]| run(Command::new("apt-get").args(arguments));
-    let installed = apt(&["-qq", "update"])
-        .and_then(|()| apt(&["install", "--yes", "-qq", "--no-install-recommends", "python3-venv"]));
+    let installed = apt(&["-qq", "update"]).and_then(|()| {
+        apt(&["install", "--yes", "-qq", "--no-install-recommends", "python3-venv"])
+    });
     if let Err(error) = installed {
-        bail!("a Python 3 with `venv` is needed for the tests; install it (Debian: python3-venv): {error}");
+        bail!(
+            "a Python 3 with `venv` is needed for the tests; install it (Debian: python3-venv): {error}"
+        );
     }
     Ok(())
 }

@@ -98,7 +98,8 @@ fn is_written(item: &ItemImpl, name: &str) -> bool {
 }
 
 /// The component's exports. Only there: their symbols' names are not for
-/// other targets' linkers.
+/// other targets' linkers. There a mention keeps the handler from being
+/// reported as unused.
 fn export(item: &ItemImpl) -> TokenStream {
     let handler = &item.self_ty;
     quote! {
@@ -108,6 +109,10 @@ fn export(item: &ItemImpl) -> TokenStream {
             ::wshost_sdk::__private::bindings::export!(
                 Exported with_types_in ::wshost_sdk::__private::bindings
             );
+        };
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: () = {
+            let _ = <#handler as ::wshost_sdk::Handler>::init;
         };
     }
 }

@@ -2,11 +2,7 @@ use super::*;
 use wshost_sdk::testing::{Call, request};
 
 fn publish(topic: &str, line: &str, to: Audience) -> Call {
-    Call::Publish {
-        topic: topic.to_owned(),
-        frame: line.into(),
-        to,
-    }
+    Call::Publish { topic: topic.to_owned(), frame: line.into(), to }
 }
 
 #[test]
@@ -42,14 +38,7 @@ fn the_room_is_in_the_path() {
 
 #[test]
 fn who_has_no_name_is_given_one() {
-    let nickname = |id| {
-        request("/?name=")
-            .id(id)
-            .open::<Chat>()
-            .handler()
-            .name
-            .clone()
-    };
+    let nickname = |id| request("/?name=").id(id).open::<Chat>().handler().name.clone();
     assert!(nickname("secret").starts_with("guest-"));
     assert_ne!(nickname("secret"), nickname("other"));
 }

@@ -8,9 +8,7 @@ pub struct Echo;
 #[handler]
 impl Handler for Echo {
     fn init(_: Request) -> Result<Accept<Self>, Response> {
-        Ok(Accept::new(Echo)
-            .max_frame_size(32 << 20)
-            .compress(Deflate::new()))
+        Ok(Accept::new(Echo).max_frame_size(32 << 20).compress(Deflate::new()))
     }
 
     fn text(&mut self, text: String) -> String {

@@ -34,9 +34,7 @@ pub(crate) fn run(mut state: Scripted) -> Result<Accept<Scripted>, Response> {
     if let Some(response) = raw_words(&script).find_map(response) {
         return Err(raw_words(&script)
             .filter_map(header)
-            .fold(response, |response, (name, value)| {
-                response.header(name, value)
-            }));
+            .fold(response, |response, (name, value)| response.header(name, value)));
     }
     raw_words(&script).try_fold(Accept::new(state), |accept, word| {
         extend(accept, word).map_err(|error| Response::new(500).text(format!("x-init: {error}")))

@@ -88,12 +88,7 @@ impl Handler for Scripted {
 
 impl Scripted {
     fn new(request: Request, count: u64) -> Self {
-        Self {
-            request,
-            notes: Vec::new(),
-            count,
-            batch: 0,
-        }
+        Self { request, notes: Vec::new(), count, batch: 0 }
     }
 
     fn script(&self, header: &str) -> Option<String> {
@@ -145,3 +140,6 @@ impl Scripted {
 fn text(text: String) -> Command {
     Command::Send(Frame::Text(text))
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,11 +7,8 @@ use wshost_sdk::{ConnectionError, HttpVersion};
 
 /// A request, a `key=value` a line, then a `header NAME: VALUE` a line.
 pub(crate) fn request(request: &Request) -> String {
-    let parameters: Vec<String> = request
-        .parameters
-        .iter()
-        .map(|(name, value)| format!("{name}:{value}"))
-        .collect();
+    let parameters: Vec<String> =
+        request.parameters.iter().map(|(name, value)| format!("{name}:{value}")).collect();
     let mut report = [
         format!("id={}", request.id),
         format!("method={}", request.method),
@@ -21,10 +18,7 @@ pub(crate) fn request(request: &Request) -> String {
         format!("query={}", or_dash(request.query.as_deref())),
         format!("version={}", version(request.version)),
         format!("peer={}", request.peer.address),
-        format!(
-            "tls={}",
-            or_dash(request.tls.as_ref().map(|tls| tls.version.as_str()))
-        ),
+        format!("tls={}", or_dash(request.tls.as_ref().map(|tls| tls.version.as_str()))),
         format!("upgrade={}", request.upgrade),
         format!("subprotocols={}", request.subprotocols.join(",")),
         format!("parameters={}", parameters.join(",")),
@@ -54,11 +48,7 @@ pub(crate) fn message(message: &Message) -> String {
     match message {
         Message::Timer { id, payload } => format!("timer {id} {}", lossy(payload)),
         Message::Direct { sender, payload } => format!("direct {sender} {}", lossy(payload)),
-        Message::Published {
-            topic,
-            sender,
-            payload,
-        } => {
+        Message::Published { topic, sender, payload } => {
             let sender = or_dash(sender.as_ref().map(ConnectionId::as_str));
             format!("published {topic} {sender} {}", lossy(payload))
         }

@@ -293,23 +293,10 @@ mod tests {
 
     #[test]
     fn arguments_are_checked() {
-        for text in [
-            "close:x",
-            "binary:0g",
-            "bytes:-1",
-            "timer:x",
-            "log:loud:x",
-            "options:idle",
-        ] {
-            assert!(
-                matches!(text.parse::<Word>(), Err(WordError::Argument(_))),
-                "{text}"
-            );
+        for text in ["close:x", "binary:0g", "bytes:-1", "timer:x", "log:loud:x", "options:idle"] {
+            assert!(matches!(text.parse::<Word>(), Err(WordError::Argument(_))), "{text}");
         }
-        assert_eq!(
-            "nope:1".parse::<Word>(),
-            Err(WordError::Unknown("nope".into()))
-        );
+        assert_eq!("nope:1".parse::<Word>(), Err(WordError::Unknown("nope".into())));
     }
 
     #[test]

@@ -75,18 +75,19 @@ impl Connect {
     }
 
     fn request(&self) -> Result<Request> {
-        let mut request = self
-            .url
-            .as_str()
-            .into_client_request()
-            .with_context(|| format!("`{}` is no address like ws://127.0.0.1:8080/", self.url))?;
+        let mut request =
+            self.url.as_str().into_client_request().with_context(|| {
+                format!("`{}` is no address like ws://127.0.0.1:8080/", self.url)
+            })?;
         let headers = request.headers_mut();
         for header in &self.header {
             let (name, value) = header
                 .split_once(':')
                 .with_context(|| format!("the header `{header}` is not of the form NAME: VALUE"))?;
-            let name: HeaderName = name.trim().parse().with_context(|| format!("the header `{header}`"))?;
-            let value: HeaderValue = value.trim().parse().with_context(|| format!("the header `{header}`"))?;
+            let name: HeaderName =
+                name.trim().parse().with_context(|| format!("the header `{header}`"))?;
+            let value: HeaderValue =
+                value.trim().parse().with_context(|| format!("the header `{header}`"))?;
             headers.append(name, value);
         }
         if !self.subprotocol.is_empty() {
@@ -101,7 +102,11 @@ fn explain(error: &tungstenite::Error) -> String {
     match error {
         tungstenite::Error::Http(response) => {
             let body = response.body().as_deref().unwrap_or_default();
-            format!("the server answered {}: {}", response.status(), String::from_utf8_lossy(body).trim())
+            format!(
+                "the server answered {}: {}",
+                response.status(),
+                String::from_utf8_lossy(body).trim()
+            )
         }
         error => error.to_string(),
     }
@@ -136,7 +141,9 @@ fn show(message: Message) {
         Message::Ping(payload) => println!("ping: {}", hexadecimal(&payload)),
         Message::Pong(payload) => println!("pong: {}", hexadecimal(&payload)),
         Message::Close(None) => println!("closed: no code"),
-        Message::Close(Some(frame)) => println!("closed: {} {}", u16::from(frame.code), frame.reason),
+        Message::Close(Some(frame)) => {
+            println!("closed: {} {}", u16::from(frame.code), frame.reason);
+        }
         Message::Frame(_) => {}
     }
 }

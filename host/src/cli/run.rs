@@ -61,6 +61,7 @@ impl Run {
         let listener = bind(self.listen).await?;
         let cache = self.cache.or_else(default_cache);
         let engine = sandbox::engine(&config, cache.as_deref())?;
+        tracing::info!("loading {}", self.plugin.display());
         let plugin = plugin::load(&engine, &self.plugin, config.clone()).await?;
         tracing::info!(plugin = %plugin.name, digest = %plugin.digest, "plugin loaded");
         let host = Host::new(plugin, config);

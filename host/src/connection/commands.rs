@@ -78,8 +78,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 }
 
 fn message(frame: FrameResult) -> Result<Message, String> {
-    let control =
-        |payload: Vec<u8>| ControlPayload::new(payload).map_err(|error| error.to_string());
+    let control = |payload: Vec<u8>| {
+        ControlPayload::new(payload).map_err(|error| format!("a frame that is not valid: {error}"))
+    };
     Ok(match frame {
         FrameResult::Text(text) => Message::Text(text.into()),
         FrameResult::Binary(data) => Message::Binary(data.into()),

@@ -5,7 +5,10 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{
+            AtomicBool, AtomicU64,
+            Ordering::{Relaxed, SeqCst},
+        },
     },
 };
 
@@ -29,12 +32,17 @@ pub struct Hub {
     connections: DashMap<ConnectionId, Arc<Mailbox>>,
     topics: DashMap<Arc<str>, Subscribers>,
     dropped: AtomicU64,
+    going_down: AtomicBool,
 }
 
 impl Hub {
-    /// Makes a connection known, so that it can be sent to.
+    /// Makes a connection known, so that it can be sent to. One that comes when
+    /// the host is going down already is told at once.
     pub fn join(&self, mailbox: &Arc<Mailbox>) {
         self.connections.insert(mailbox.id, mailbox.clone());
+        if self.going_down.load(SeqCst) {
+            mailbox.shut_down();
+        }
     }
 
     /// Ends what a connection has here. `topics` are its subscriptions.
@@ -118,8 +126,10 @@ impl Hub {
         }
     }
 
-    /// Tells every connection that the host is going down.
+    /// Tells every connection that the host is going down, those that come
+    /// later too.
     pub fn shut_down(&self) {
+        self.going_down.store(true, SeqCst);
         for mailbox in &self.connections {
             mailbox.shut_down();
         }
@@ -182,5 +192,17 @@ mod tests {
         hub.subscribe(&a, topic.clone());
         hub.leave(a.id, [&topic]);
         assert!(hub.topics.is_empty() && hub.is_empty());
+    }
+
+    #[test]
+    fn a_shutdown_reaches_those_that_come_later_too() {
+        let hub = Hub::default();
+        let before = member(&hub);
+        hub.shut_down();
+        let after = member(&hub);
+        for mailbox in [before, after] {
+            let urgent = mailbox.poll_urgent(&Context::from_waker(Waker::noop()), true);
+            assert!(matches!(urgent, Some(Urgent::Shutdown)));
+        }
     }
 }

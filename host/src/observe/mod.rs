@@ -1,9 +1,13 @@
 //! What an operator sees: the log.
 
+mod seldom;
+
 use std::io::{self, IsTerminal as _};
 
 use anyhow::{Context as _, Result};
 use tracing_subscriber::EnvFilter;
+
+pub use seldom::Seldom;
 
 /// Sends the log to standard error, as `filter` says (`info,guest=debug`).
 ///

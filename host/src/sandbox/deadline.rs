@@ -8,16 +8,18 @@ use std::{
     future::{Future, poll_fn},
     pin::{Pin, pin},
     sync::{
-        Arc, LazyLock,
+        Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     task::Poll,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use thiserror::Error;
 use tokio::time::Sleep;
 use wasmtime::{Store, UpdateDeadline};
+
+use super::clock;
 
 /// A callback was cut short.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -46,13 +48,6 @@ pub struct Clock {
     until_ns: AtomicU64,
 }
 
-static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-
-/// Nanoseconds since the process's first use of this clock (enough for 584 years).
-fn now_ns() -> u64 {
-    u64::try_from(START.elapsed().as_nanos()).unwrap_or(u64::MAX)
-}
-
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
@@ -65,7 +60,7 @@ fn millis(duration: Duration) -> u64 {
 /// deadline to trap with [`Overrun::Ran`].
 pub fn interrupt<T>(store: &mut Store<T>, clock: Arc<Clock>, allowance: Allowance) {
     store.epoch_deadline_callback(move |_| {
-        if now_ns() < clock.until_ns.load(Relaxed) {
+        if clock::now_ns() < clock.until_ns.load(Relaxed) {
             Ok(UpdateDeadline::Yield(1))
         } else {
             Err(Overrun::Ran(millis(allowance.run)).into())
@@ -87,12 +82,12 @@ pub async fn timed<F: Future>(
     let mut left = nanos(allowance.run);
     let mut waiting: Option<Pin<Box<Sleep>>> = None;
     poll_fn(|cx| {
-        let start = now_ns();
+        let start = clock::now_ns();
         clock.until_ns.store(start.saturating_add(left), Relaxed);
         if let Poll::Ready(output) = call.as_mut().poll(cx) {
             return Poll::Ready(Ok(output));
         }
-        left = left.saturating_sub(now_ns() - start);
+        left = left.saturating_sub(clock::now_ns() - start);
         let waiting = waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep(allowance.wait)));
         waiting.as_mut().poll(cx).map(|()| Err(Overrun::Waited(millis(allowance.wait))))
     })

@@ -5,7 +5,7 @@ use std::{path::Path, thread, time::Duration};
 
 use wasmtime::{
     Cache, CacheConfig, Config as Wasmtime, Engine, EngineWeak, InstanceAllocationStrategy,
-    PoolingAllocationConfig, Result, error::Context as _,
+    PoolingAllocationConfig, Result, ensure, error::Context as _,
 };
 
 use crate::config::Config;
@@ -21,8 +21,12 @@ const CORE_INSTANCES_PER_COMPONENT: u32 = 20;
 /// Memories and tables that one component may have.
 const MEMORIES_PER_COMPONENT: u32 = 4;
 const TABLES_PER_COMPONENT: u32 = 10;
-/// Tables there are for each instance: what Rust's and C's components have, and as many again.
-const TABLES_PER_INSTANCE: u32 = 4;
+/// Tables there are for each instance: what Rust's and C's components have.
+const TABLES_PER_INSTANCE: u32 = 2;
+/// Memory mappings of one instance (6 were counted: memory, tables, fiber stack)
+/// and of everything else in the process.
+const MAPPINGS_PER_INSTANCE: u64 = 7;
+const MAPPINGS_ELSEWHERE: u64 = 2_000;
 /// Stack for wasm, and in all: the rest is for host functions, which run on the
 /// same fiber.
 const WASM_STACK_BYTES: usize = 512 * 1024;
@@ -40,6 +44,7 @@ const TABLE_KEEP_RESIDENT_BYTES: usize = 64 * 1024;
 /// A cache directory that can't be used; a machine that can't hold the pool
 /// which the settings ask for.
 pub fn engine(config: &Config, cache: Option<&Path>) -> Result<Engine> {
+    check_mappings(config.instances_max)?;
     let mut wasmtime = Wasmtime::new();
     wasmtime
         .concurrency_support(false)
@@ -61,6 +66,21 @@ pub fn engine(config: &Config, cache: Option<&Path>) -> Result<Engine> {
     })?;
     start_epochs(engine.weak())?;
     Ok(engine)
+}
+
+/// Linux ends a process that asks for more mappings than `vm.max_map_count`:
+/// this is found out before there are any connections to lose.
+fn check_mappings(instances_max: u32) -> Result<()> {
+    let Ok(text) = std::fs::read_to_string("/proc/sys/vm/max_map_count") else { return Ok(()) };
+    let Ok(limit) = text.trim().parse::<u64>() else { return Ok(()) };
+    let wanted = u64::from(instances_max) * MAPPINGS_PER_INSTANCE + MAPPINGS_ELSEWHERE;
+    ensure!(
+        wanted <= limit,
+        "{instances_max} instances may need {wanted} memory mappings, and the system allows {limit}; lower \
+         instances_max to {}, or raise the limit by `sysctl vm.max_map_count={wanted}`",
+        limit.saturating_sub(MAPPINGS_ELSEWHERE) / MAPPINGS_PER_INSTANCE
+    );
+    Ok(())
 }
 
 /// Address space for each memory: its limit, in whole wasm pages.

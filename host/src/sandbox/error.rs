@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use thiserror::Error;
-use wasmtime::{Trap, WasmBacktrace};
+use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use super::deadline::Overrun;
@@ -32,6 +32,9 @@ pub enum CallError {
         /// The guest's functions that were active, innermost first.
         backtrace: String,
     },
+    /// There is no room for one more instance now.
+    #[error("found no room: {0}")]
+    NoRoom(String),
 }
 
 struct Reason<'a>(&'a str);
@@ -57,6 +60,9 @@ impl CallError {
         let backtrace = error.downcast_ref::<WasmBacktrace>().map(functions).unwrap_or_default();
         if let Some(overrun) = error.downcast_ref::<Overrun>() {
             return Self::Overrun { overrun: *overrun, backtrace };
+        }
+        if let Some(full) = error.downcast_ref::<PoolConcurrencyLimitError>() {
+            return Self::NoRoom(full.to_string());
         }
         let what = if let Some(trap) = error.downcast_ref::<Trap>() {
             format!("trapped: {trap}")

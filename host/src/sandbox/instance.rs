@@ -64,7 +64,7 @@ impl Template {
     /// A trap or an overrun in a start function; no room in the pool.
     pub async fn instantiate(&self, id: ConnectionId) -> Result<Instance, CallError> {
         let log = Arc::new(GuestLog::new(self.name.clone(), id, &self.config));
-        let state = State::new(self.config.clone(), log, Box::new(Ledger::default()));
+        let state = State::new(self.config.clone(), log, Box::default());
         let mut store = Store::new(self.pre.engine(), state);
         store.limiter(|state| &mut state.limits);
         store.set_hostcall_fuel(hostcall_fuel(&self.config));

@@ -5,6 +5,7 @@
 //! [`Ledger`](ledger::Ledger); the connection carries it out.
 
 pub mod bindings;
+mod clock;
 pub mod deadline;
 pub mod engine;
 pub mod error;

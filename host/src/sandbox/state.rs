@@ -1,14 +1,11 @@
 //! What the host keeps in an instance's store.
 
-use std::{
-    sync::{Arc, LazyLock},
-    time::Instant,
-};
+use std::sync::Arc;
 
 use wasmtime::component::ResourceTable;
-use wasmtime_wasi::{HostMonotonicClock, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-use super::{ledger::Ledger, limits::Limits, log::GuestLog, stdio::Stdio};
+use super::{clock::ProcessClock, ledger::Ledger, limits::Limits, log::GuestLog, stdio::Stdio};
 use crate::config::Config;
 
 /// The data of one instance's store.
@@ -53,21 +50,5 @@ impl Wasi {
             .allow_udp(false)
             .allow_ip_name_lookup(false);
         Self { context: builder.build(), resources: ResourceTable::new() }
-    }
-}
-
-/// One monotonic clock for the whole process, so that a guest's `Instant` means
-/// the same in every instance that its memory is moved to.
-struct ProcessClock;
-
-static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-
-impl HostMonotonicClock for ProcessClock {
-    fn resolution(&self) -> u64 {
-        1
-    }
-
-    fn now(&self) -> u64 {
-        u64::try_from(START.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 }

@@ -18,7 +18,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{config::Config, messaging::Hub, plugin::Plugin};
+use crate::{config::Config, messaging::Hub, observe::Seldom, plugin::Plugin};
 
 /// How long accepting rests when the system has no more sockets to give.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
@@ -36,6 +36,8 @@ pub struct Host {
     stopping: CancellationToken,
     /// Whether it was said that the handler picks no subprotocol.
     picks_none_said: AtomicBool,
+    no_room_said: Seldom,
+    accept_failed_said: Seldom,
 }
 
 impl Host {
@@ -51,6 +53,8 @@ impl Host {
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             picks_none_said: AtomicBool::new(false),
+            no_room_said: Seldom::default(),
+            accept_failed_said: Seldom::default(),
         })
     }
 
@@ -70,7 +74,9 @@ impl Host {
             match accepted {
                 Ok((stream, peer)) => self.serve(stream, peer),
                 Err(error) => {
-                    tracing::warn!("can't accept a connection: {error}");
+                    if let Some(others) = self.accept_failed_said.say() {
+                        tracing::warn!(others, "can't accept a connection: {error}");
+                    }
                     tokio::time::sleep(ACCEPT_REST).await;
                 }
             }

@@ -48,12 +48,12 @@ pub(super) async fn answer(
         return response::no_room();
     }
     let Ok(place) = host.places.clone().try_acquire_owned() else {
-        tracing::warn!(plugin = %host.plugin.name, %peer, "no room for one more instance (instances_max)");
-        return response::no_room();
+        return no_room(host, "instances_max instances are there");
     };
     let id = ConnectionId::random();
     let (instance, answer) = match start(host, &parts, &asked, peer, id).await {
         Ok(started) => started,
+        Err(CallError::NoRoom(why)) => return no_room(host, &why),
         Err(error) => return handler_failed(host, id, &error.to_string()),
     };
     let guest = Guest::new(instance, place);
@@ -82,6 +82,14 @@ async fn start(
     let description = Description::new(parts, asked, peer, id.to_string());
     let answer = instance.init(description.request()).await?;
     Ok((instance, answer))
+}
+
+fn no_room(host: &Host, why: &str) -> Answer {
+    if let Some(others) = host.no_room_said.say() {
+        let plugin = &host.plugin.name;
+        tracing::warn!(%plugin, others, "no room for one more connection: {why}");
+    }
+    response::no_room()
 }
 
 fn handler_failed(host: &Host, id: ConnectionId, why: &str) -> Answer {
