@@ -17,7 +17,10 @@ use tokio::{
 use crate::{
     config::{Config, settings},
     observe, plugin, sandbox,
-    server::Host,
+    server::{
+        Host,
+        tls::{Files, Tls},
+    },
 };
 
 /// Serves a plugin on every path.
@@ -29,6 +32,12 @@ pub(super) struct Run {
     /// Where to listen; with port 0 the system picks one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    /// The certificate to serve TLS with, and those that lead to its authority (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
     /// Changes a setting; --help lists them
     #[arg(long, value_name = "NAME=VALUE")]
     set: Vec<String>,
@@ -59,13 +68,15 @@ impl Run {
         let mut interrupted = signal(SignalKind::interrupt())?;
         let mut terminated = signal(SignalKind::terminate())?;
         let listener = bind(self.listen).await?;
+        let tls = tls(self.tls_cert, self.tls_key)?;
         let cache = self.cache.or_else(default_cache);
         let engine = sandbox::engine(&config, cache.as_deref())?;
         tracing::info!("loading {}", self.plugin.display());
         let plugin = plugin::load(&engine, &self.plugin, config.clone()).await?;
         tracing::info!(plugin = %plugin.name, digest = %plugin.digest, "plugin loaded");
-        let host = Host::new(plugin, config);
-        announce(listener.local_addr()?)?;
+        let scheme = if tls.is_some() { "wss" } else { "ws" };
+        let host = Host::new(plugin, config, tls);
+        announce(scheme, listener.local_addr()?)?;
         tokio::select! {
             () = host.listen(listener) => {}
             _ = interrupted.recv() => {}
@@ -95,10 +106,19 @@ async fn bind(address: SocketAddr) -> Result<TcpListener> {
     anyhow::bail!("can't listen on {address}: {hint}")
 }
 
+/// TLS with these files, which are watched from then on.
+fn tls(certificate: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<Tls>> {
+    let (Some(certificate), Some(key)) = (certificate, key) else { return Ok(None) };
+    let files = Files { certificate, key };
+    let tls = Tls::new(&files)?;
+    tokio::spawn(tls.clone().watch(files));
+    Ok(Some(tls))
+}
+
 /// On standard output, for people and for programs that started this one.
-fn announce(address: SocketAddr) -> io::Result<()> {
+fn announce(scheme: &str, address: SocketAddr) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "listening on ws://{address}/")?;
+    writeln!(out, "listening on {scheme}://{address}/")?;
     out.flush()
 }
 

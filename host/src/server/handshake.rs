@@ -9,9 +9,9 @@
 //! plain ones, an upgrade to another protocol among them, and `Upgrade` in
 //! HTTP/1.0, which a server must ignore (RFC 9110, 7.8).
 //!
-//! Only the way by HTTP/1.1 is known here. The one by HTTP/2 (RFC 8441:
-//! `CONNECT`, `:protocol`, no key) will be a second way to [`Offers`]: the
-//! version, the subprotocols and the extensions are read alike.
+//! Over HTTP/2 (RFC 8441) it asks by the method `CONNECT` and the
+//! pseudo-header `:protocol`. There is no key; the version, the subprotocols
+//! and the extensions are read alike.
 
 mod error;
 mod extensions;
@@ -21,6 +21,7 @@ mod response;
 
 use hyper::{
     Method, Version,
+    ext::Protocol,
     header::{
         CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, SEC_WEBSOCKET_KEY,
         SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
@@ -43,33 +44,59 @@ pub enum Asked {
     WebSocket(Handshake),
 }
 
-/// A handshake that can be answered with a 101.
+/// A handshake that can be answered with a 101, or over HTTP/2 with a 200.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Handshake {
     /// What the client offers to choose from.
     pub offers: Offers,
-    /// `Sec-WebSocket-Accept` of the answer.
-    accept: HeaderValue,
+    /// `Sec-WebSocket-Accept` of the answer; none over HTTP/2.
+    accept: Option<HeaderValue>,
 }
 
-/// Finds out what a request that came over HTTP/1 asks for.
+impl Handshake {
+    /// Whether it came over HTTP/1.1.
+    #[must_use]
+    pub fn is_http1(&self) -> bool {
+        self.accept.is_some()
+    }
+}
+
+/// Finds out what a request asks for.
 ///
 /// # Errors
 ///
 /// [`HandshakeError`] where it asks for a WebSocket, but not as RFC 6455,
-/// 4.2.1 wants it. Nothing that follows is to be told of such a request.
+/// 4.2.1 or RFC 8441, 5 wants it, and where it asks for another tunnel.
+/// Nothing that follows is to be told of such a request.
 pub fn check(parts: &Parts) -> Result<Asked, HandshakeError> {
+    if parts.method == Method::CONNECT {
+        return check_connect(parts);
+    }
     if !asks_for_websocket(parts) {
         return Ok(Asked::Nothing);
     }
     check_request(parts)?;
     check_version(&parts.headers)?;
-    let accept = accept_key(key(&parts.headers)?);
+    let accept = Some(accept_key(key(&parts.headers)?));
     let offers = Offers::read(&parts.headers)?;
     Ok(Asked::WebSocket(Handshake { offers, accept }))
 }
 
+/// Checks an extended CONNECT (RFC 8441, 4 and 5).
+fn check_connect(parts: &Parts) -> Result<Asked, HandshakeError> {
+    let protocol = parts.extensions.get::<Protocol>().map(Protocol::as_str);
+    if parts.version != Version::HTTP_2 || protocol != Some("websocket") {
+        return Err(HandshakeError::Tunnel);
+    }
+    check_version(&parts.headers)?;
+    let offers = Offers::read(&parts.headers)?;
+    Ok(Asked::WebSocket(Handshake { offers, accept: None }))
+}
+
 fn asks_for_websocket(Parts { version, headers, .. }: &Parts) -> bool {
+    if *version == Version::HTTP_2 {
+        return false;
+    }
     let by_upgrade =
         *version >= Version::HTTP_11 && headers::names_token(headers, &UPGRADE, "websocket");
     by_upgrade || headers.keys().any(|name| name.as_str().starts_with("sec-websocket-"))

@@ -4,6 +4,7 @@ pub mod handshake;
 mod http;
 mod request;
 mod response;
+pub mod tls;
 mod upgrade;
 
 use std::{
@@ -18,6 +19,10 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use self::{
+    request::{Origin, TlsFacts},
+    tls::Tls,
+};
 use crate::{config::Config, messaging::Hub, observe::Seldom, plugin::Plugin};
 
 /// How long accepting rests when the system has no more sockets to give.
@@ -26,6 +31,7 @@ const ACCEPT_REST: Duration = Duration::from_millis(100);
 /// One plugin served: what every connection of it shares.
 pub struct Host {
     plugin: Plugin,
+    tls: Option<Tls>,
     config: Arc<Config>,
     hub: Arc<Hub>,
     /// Places for instances.
@@ -41,12 +47,13 @@ pub struct Host {
 }
 
 impl Host {
-    /// Serves this plugin by these settings.
+    /// Serves this plugin by these settings, over TLS if it is given.
     #[must_use]
-    pub fn new(plugin: Plugin, config: Arc<Config>) -> Arc<Self> {
+    pub fn new(plugin: Plugin, config: Arc<Config>, tls: Option<Tls>) -> Arc<Self> {
         let places = usize::try_from(config.instances_max).unwrap_or(Semaphore::MAX_PERMITS);
         Arc::new(Self {
             plugin,
+            tls,
             config,
             hub: Arc::default(),
             places: Arc::new(Semaphore::new(places)),
@@ -86,7 +93,15 @@ impl Host {
     fn serve(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
         // Fails only for a socket that is gone, which shows soon enough.
         let _ = stream.set_nodelay(true);
-        self.tasks.spawn(http::serve(self.clone(), stream, peer));
+        match &self.tls {
+            None => {
+                let origin = Origin { peer, tls: None };
+                self.tasks.spawn(http::serve(self.clone(), stream, origin));
+            }
+            Some(tls) => {
+                self.tasks.spawn(serve_tls(self.clone(), tls.clone(), stream, peer));
+            }
+        }
     }
 
     /// Stops accepting, ends every connection (1001, after `terminate`) and
@@ -102,5 +117,17 @@ impl Host {
             Ok(()) => 0,
             Err(_) => self.tasks.len(),
         }
+    }
+}
+
+async fn serve_tls(host: Arc<Host>, tls: Tls, stream: TcpStream, peer: SocketAddr) {
+    let timeout = Duration::from_millis(host.config.handshake_timeout_ms);
+    match tokio::time::timeout(timeout, tls.accept(stream)).await {
+        Ok(Ok(stream)) => {
+            let origin = Origin { peer, tls: Some(TlsFacts::of(&stream)) };
+            http::serve(host, stream, origin).await;
+        }
+        Ok(Err(error)) => tracing::debug!(%peer, "TLS handshake failed: {error}"),
+        Err(_) => tracing::debug!(%peer, "TLS handshake timed out"),
     }
 }

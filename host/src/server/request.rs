@@ -3,23 +3,62 @@
 use std::net::SocketAddr;
 
 use hyper::{Version, header::HOST, http::request::Parts};
+use tokio::net::TcpStream;
+use tokio_rustls::{rustls::ProtocolVersion, server::TlsStream};
 
 use super::handshake::Asked;
-use crate::sandbox::types::{HttpVersion, Peer, Request};
+use crate::sandbox::types::{HttpVersion, Peer, Request, TlsInfo};
+
+/// Where requests come from: the socket's facts.
+#[derive(Debug)]
+pub(super) struct Origin {
+    pub(super) peer: SocketAddr,
+    pub(super) tls: Option<TlsFacts>,
+}
+
+/// What is known of a connection made over TLS.
+#[derive(Debug)]
+pub(super) struct TlsFacts {
+    version: &'static str,
+    alpn: Option<String>,
+    server_name: Option<String>,
+}
+
+impl TlsFacts {
+    pub(super) fn of(stream: &TlsStream<TcpStream>) -> Self {
+        let (_, tls) = stream.get_ref();
+        Self {
+            version: match tls.protocol_version() {
+                Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
+                _ => "TLSv1.3",
+            },
+            alpn: tls.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned()),
+            server_name: tls.server_name().map(str::to_owned),
+        }
+    }
+
+    fn info(&self) -> TlsInfo<'_> {
+        TlsInfo {
+            version: self.version,
+            alpn: self.alpn.as_deref(),
+            server_name: self.server_name.as_deref(),
+        }
+    }
+}
 
 /// The text and lists that a [`Request`] borrows.
 pub(super) struct Description<'a> {
     parts: &'a Parts,
     asked: &'a Asked,
+    origin: &'a Origin,
     id: String,
     address: String,
-    port: u16,
     headers: Vec<(&'a str, &'a [u8])>,
     subprotocols: Vec<&'a str>,
 }
 
 impl<'a> Description<'a> {
-    pub(super) fn new(parts: &'a Parts, asked: &'a Asked, peer: SocketAddr, id: String) -> Self {
+    pub(super) fn new(parts: &'a Parts, asked: &'a Asked, origin: &'a Origin, id: String) -> Self {
         let headers = parts.headers.iter();
         let subprotocols = match asked {
             Asked::Nothing => &[],
@@ -28,9 +67,9 @@ impl<'a> Description<'a> {
         Self {
             parts,
             asked,
+            origin,
             id,
-            address: peer.ip().to_canonical().to_string(),
-            port: peer.port(),
+            address: origin.peer.ip().to_canonical().to_string(),
             headers: headers.map(|(name, value)| (name.as_str(), value.as_bytes())).collect(),
             subprotocols: subprotocols.iter().map(String::as_str).collect(),
         }
@@ -42,7 +81,7 @@ impl<'a> Description<'a> {
         Request {
             id: &self.id,
             method: self.parts.method.as_str(),
-            scheme: "http",
+            scheme: if self.origin.tls.is_some() { "https" } else { "http" },
             authority: uri.authority().map(hyper::http::uri::Authority::as_str).or(host),
             path: uri.path(),
             query: uri.query(),
@@ -52,8 +91,8 @@ impl<'a> Description<'a> {
                 _ => HttpVersion::Http11,
             },
             headers: &self.headers,
-            peer: Peer { address: &self.address, port: self.port },
-            tls: None,
+            peer: Peer { address: &self.address, port: self.origin.peer.port() },
+            tls: self.origin.tls.as_ref().map(TlsFacts::info),
             upgrade: matches!(self.asked, Asked::WebSocket(_)),
             subprotocols: &self.subprotocols,
             parameters: &[],

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
-    HeaderMap, Response, StatusCode,
-    header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER},
+    HeaderMap, Response, StatusCode, Version,
+    header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION},
 };
 
 use super::handshake::{HandshakeError, is_allowed_on_response, upgrade_required_headers};
@@ -23,15 +23,25 @@ pub(super) fn plain(status: StatusCode, sentence: &str) -> Answer {
 }
 
 /// To a handshake that is not well-formed.
-pub(super) fn malformed(error: HandshakeError) -> Answer {
+pub(super) fn malformed(error: HandshakeError, version: Version) -> Answer {
+    if version == Version::HTTP_2 && error == HandshakeError::Version {
+        let mut response = plain(StatusCode::BAD_REQUEST, &error.to_string());
+        response.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        return response;
+    }
     let mut response = plain(error.status(), &error.to_string());
     response.headers_mut().extend(error.headers());
     response
 }
 
-/// To one who must ask for a WebSocket, and did not.
-pub(super) fn upgrade_required() -> Answer {
-    let mut response = plain(StatusCode::UPGRADE_REQUIRED, "a WebSocket is served here");
+/// To one who must ask for a WebSocket, and did not. HTTP/2 has no upgrade, and
+/// so no 426 (RFC 8441).
+pub(super) fn upgrade_required(version: Version) -> Answer {
+    let sentence = "a WebSocket is served here";
+    if version == Version::HTTP_2 {
+        return plain(StatusCode::NOT_IMPLEMENTED, sentence);
+    }
+    let mut response = plain(StatusCode::UPGRADE_REQUIRED, sentence);
     response.headers_mut().extend(upgrade_required_headers());
     response
 }
@@ -43,10 +53,10 @@ pub(super) fn no_room() -> Answer {
     response
 }
 
-/// The 101.
-pub(super) fn switching(handshake: HeaderMap, extra: HeaderMap) -> Answer {
+/// What opens a WebSocket: a 101, or over HTTP/2 a 200.
+pub(super) fn opening(http1: bool, handshake: HeaderMap, extra: HeaderMap) -> Answer {
     let mut response = Response::new(Full::default());
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    *response.status_mut() = if http1 { StatusCode::SWITCHING_PROTOCOLS } else { StatusCode::OK };
     *response.headers_mut() = handshake;
     response.headers_mut().extend(extra);
     response

@@ -1,22 +1,25 @@
 //! From a request to an answer, and to a WebSocket.
 
 use std::{
-    net::SocketAddr,
+    future::Future,
     sync::{Arc, atomic::Ordering::Relaxed},
 };
 
+use bytes::Bytes;
 use hyper::{
-    Request, StatusCode,
+    Request, StatusCode, Version,
     body::Incoming,
+    http,
     upgrade::{OnUpgrade, Upgraded},
 };
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use hyper_util::{rt::TokioIo, server::conn::auto::upgrade::downcast};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
     Host,
     handshake::{self, Asked, Handshake},
-    request::Description,
+    http::{Busy, UnderWay},
+    request::{Description, Origin},
     response::{self, Answer},
 };
 use crate::{
@@ -28,20 +31,26 @@ use crate::{
     },
 };
 
-/// The answer to a request. Where it is a 101, the WebSocket is served in a
-/// task of its own from then on.
-pub(super) async fn answer(
+/// The answer to a request. Where it opens a WebSocket, that is served in a
+/// task of its own from then on. `I` is the socket that the request came by.
+pub(super) async fn answer<I>(
     host: &Arc<Host>,
-    peer: SocketAddr,
+    origin: &Origin,
+    busy: &Busy,
     mut request: Request<Incoming>,
-) -> Answer {
+) -> Answer
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let under_way = busy.begin();
     let upgrade = hyper::upgrade::on(&mut request);
     let (parts, _) = request.into_parts();
     let asked = match handshake::check(&parts) {
         Ok(asked) => asked,
         Err(error) => {
+            let peer = origin.peer;
             tracing::debug!(plugin = %host.plugin.name, %peer, "handshake refused: {error}");
-            return response::malformed(error);
+            return response::malformed(error, parts.version);
         }
     };
     if host.stopping.is_cancelled() {
@@ -51,19 +60,26 @@ pub(super) async fn answer(
         return no_room(host, "instances_max instances are there");
     };
     let id = ConnectionId::random();
-    let (instance, answer) = match start(host, &parts, &asked, peer, id).await {
+    let (instance, answer) = match start(host, &parts, &asked, origin, id).await {
         Ok(started) => started,
         Err(CallError::NoRoom(why)) => return no_room(host, &why),
         Err(error) => return handler_failed(host, id, &error.to_string()),
     };
     let guest = Guest::new(instance, place);
-    let answered = match answer {
-        types::Answer::Accept(accept) => match asked {
-            Asked::Nothing => Ok(response::upgrade_required()),
-            Asked::WebSocket(handshake) => accepted(host, id, &handshake, &accept, guest, upgrade),
-        },
-        types::Answer::Respond(own) => response::of_handler(own),
-        types::Answer::Refuse => {
+    let answered = match (answer, asked) {
+        (types::Answer::Accept(_), Asked::Nothing) => Ok(response::upgrade_required(parts.version)),
+        (types::Answer::Accept(accept), Asked::WebSocket(handshake)) => {
+            accepted(host, &handshake, &accept).map(|(options, response)| {
+                let opening = Opening { host: host.clone(), id, options, guest };
+                match parts.version {
+                    Version::HTTP_2 => host.tasks.spawn(opening.over_http2(upgrade, under_way)),
+                    _ => host.tasks.spawn(opening.over_http1::<I>(upgrade)),
+                };
+                response
+            })
+        }
+        (types::Answer::Respond(own), _) => response::of_handler(own),
+        (types::Answer::Refuse, _) => {
             Ok(response::plain(StatusCode::BAD_REQUEST, "the request was refused"))
         }
     };
@@ -73,13 +89,13 @@ pub(super) async fn answer(
 /// Makes an instance and calls `init`.
 async fn start(
     host: &Host,
-    parts: &hyper::http::request::Parts,
+    parts: &http::request::Parts,
     asked: &Asked,
-    peer: SocketAddr,
+    origin: &Origin,
     id: ConnectionId,
 ) -> Result<(Instance, types::Answer), CallError> {
     let mut instance = host.plugin.template.instantiate(id).await?;
-    let description = Description::new(parts, asked, peer, id.to_string());
+    let description = Description::new(parts, asked, origin, id.to_string());
     let answer = instance.init(description.request()).await?;
     Ok((instance, answer))
 }
@@ -98,18 +114,16 @@ fn handler_failed(host: &Host, id: ConnectionId, why: &str) -> Answer {
     response::plain(StatusCode::INTERNAL_SERVER_ERROR, "the handler failed")
 }
 
-/// The 101 for what the handler accepted.
+/// What the handler accepted, checked: the options, and the response that opens
+/// the WebSocket.
 ///
 /// # Errors
-/// What it returned that is not valid.
+/// What is not valid of it.
 fn accepted(
-    host: &Arc<Host>,
-    id: ConnectionId,
+    host: &Host,
     handshake: &Handshake,
     accept: &Accept,
-    guest: Guest,
-    upgrade: OnUpgrade,
-) -> Result<Answer, String> {
+) -> Result<(Options, Answer), String> {
     let subprotocol = accept.subprotocol.as_deref();
     let own = handshake.response_headers(subprotocol).map_err(|error| error.to_string())?;
     let extra = response::headers(&accept.headers)?;
@@ -117,42 +131,59 @@ fn accepted(
     if subprotocol.is_none() && !handshake.offers.subprotocols().is_empty() {
         picks_none(host);
     }
-    let host_of_task = host.clone();
-    host.tasks.spawn(async move {
-        if let Some((stream, early)) = socket(upgrade).await {
-            let parts = parts(&host_of_task, id, options, guest, stream, early);
-            host_of_task.tasks.spawn(Connection::new(parts).run());
-        }
-    });
-    Ok(response::switching(own, extra))
+    Ok((options, response::opening(handshake.is_http1(), own, extra)))
 }
 
-fn parts(
-    host: &Host,
+/// A WebSocket whose response is on its way. If the peer goes before it has it,
+/// nothing was opened, and the instance is dropped.
+struct Opening {
+    host: Arc<Host>,
     id: ConnectionId,
     options: Options,
     guest: Guest,
-    stream: TcpStream,
-    early: bytes::Bytes,
-) -> Parts<TcpStream> {
-    Parts {
-        id,
-        plugin: host.plugin.name.clone(),
-        config: host.config.clone(),
-        hub: host.hub.clone(),
-        options,
-        guest,
-        stream,
-        early,
-    }
 }
 
-/// The socket, once the 101 is out, and what came with the request. None: the
-/// peer has gone.
-async fn socket(upgrade: OnUpgrade) -> Option<(TcpStream, bytes::Bytes)> {
-    let upgraded: Upgraded = upgrade.await.ok()?;
-    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
-    Some((parts.io.into_inner(), parts.read_buf))
+impl Opening {
+    /// The socket becomes the WebSocket's; what came with the request is its
+    /// first bytes.
+    async fn over_http1<I>(self, upgrade: OnUpgrade)
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        if let Ok(upgraded) = upgrade.await
+            && let Ok(parts) = downcast::<TokioIo<I>>(upgraded)
+        {
+            let tasks = self.host.tasks.clone();
+            tasks.spawn(self.serve(parts.io.into_inner(), parts.read_buf));
+        }
+    }
+
+    /// A stream becomes the WebSocket's, one of many on its socket.
+    async fn over_http2(self, upgrade: OnUpgrade, under_way: UnderWay) {
+        let upgraded: Result<Upgraded, _> = upgrade.await;
+        if let Ok(upgraded) = upgraded {
+            self.serve(TokioIo::new(upgraded), Bytes::new()).await;
+        }
+        drop(under_way);
+    }
+
+    fn serve<S>(self, stream: S, early: Bytes) -> impl Future<Output = ()> + Send + use<S>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Self { host, id, options, guest } = self;
+        Connection::new(Parts {
+            id,
+            plugin: host.plugin.name.clone(),
+            config: host.config.clone(),
+            hub: host.hub.clone(),
+            options,
+            guest,
+            stream,
+            early,
+        })
+        .run()
+    }
 }
 
 /// Browsers fail a WebSocket whose subprotocols were all left aside. Said once.

@@ -45,15 +45,19 @@ pub enum HandshakeError {
     /// RFC 6455, 9.1.
     #[error("Sec-WebSocket-Extensions must be a list of extensions with their parameters")]
     ExtensionSyntax,
+    /// A `CONNECT` that asks for something else than a WebSocket (RFC 8441, 4).
+    #[error("the only tunnel served here is a WebSocket over HTTP/2")]
+    Tunnel,
 }
 
 impl HandshakeError {
     /// The status of the response: 426 for another version of the protocol
-    /// (RFC 6455, 4.2.2), otherwise 400.
+    /// (RFC 6455, 4.2.2), 501 for another tunnel, otherwise 400.
     #[must_use]
     pub fn status(self) -> StatusCode {
         match self {
             Self::Version => StatusCode::UPGRADE_REQUIRED,
+            Self::Tunnel => StatusCode::NOT_IMPLEMENTED,
             _ => StatusCode::BAD_REQUEST,
         }
     }

@@ -15,16 +15,20 @@ use super::Handshake;
 pub struct NotOffered(pub String);
 
 impl Handshake {
-    /// The headers that make a 101 the answer to this handshake (RFC 6455,
-    /// 4.2.2), with the subprotocol that was chosen, if any. Compare
+    /// The headers that make a 101, or over HTTP/2 a 200, the answer to this
+    /// handshake (RFC 6455, 4.2.2; RFC 8441, 5), with the subprotocol that was
+    /// chosen, if any. Compare
     /// [`is_allowed_on_response`] for what may be added.
     ///
     /// # Errors
     ///
     /// [`NotOffered`] for a subprotocol that isn't one of those offered.
     pub fn response_headers(&self, subprotocol: Option<&str>) -> Result<HeaderMap, NotOffered> {
-        let mut headers = upgrade_headers();
-        headers.insert(SEC_WEBSOCKET_ACCEPT, self.accept.clone());
+        let mut headers = HeaderMap::new();
+        if let Some(accept) = &self.accept {
+            headers = upgrade_headers();
+            headers.insert(SEC_WEBSOCKET_ACCEPT, accept.clone());
+        }
         if let Some(name) = subprotocol {
             let value = HeaderValue::from_str(name)
                 .ok()
