@@ -1,6 +1,6 @@
 //! `wshost connect`: a client for people.
 
-use std::{io::BufRead as _, thread};
+use std::{io::BufRead as _, path::PathBuf, sync::Arc, thread};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
@@ -9,8 +9,13 @@ use tokio::{
     net::TcpStream,
     sync::mpsc::{self, Receiver},
 };
+use tokio_rustls::rustls::{
+    ClientConfig, RootCertStore,
+    crypto::ring,
+    pki_types::{CertificateDer, pem::PemObject as _},
+};
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream,
+    Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
     tungstenite::{
         self, Message,
         client::IntoClientRequest as _,
@@ -36,6 +41,9 @@ pub(super) struct Connect {
     /// A header field to send with the request; may be repeated
     #[arg(long, value_name = "NAME: VALUE")]
     header: Vec<String>,
+    /// An authority to trust besides the system's (PEM), for wss://
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// Sends lines as binary instead of text
     #[arg(long)]
     binary: bool,
@@ -48,7 +56,9 @@ impl Connect {
     }
 
     async fn talk(self) -> Result<()> {
-        let (mut socket, response) = match tokio_tungstenite::connect_async(self.request()?).await {
+        let connector = self.connector()?;
+        let connecting = connect_async_tls_with_config(self.request()?, None, true, connector);
+        let (mut socket, response) = match connecting.await {
             Ok(connected) => connected,
             Err(error) => bail!("can't connect to {}: {}", self.url, explain(&error)),
         };
@@ -72,6 +82,26 @@ impl Connect {
                 _ = tokio::signal::ctrl_c() => return leave(socket).await,
             }
         }
+    }
+
+    /// How TLS is made, where the address asks for it.
+    fn connector(&self) -> Result<Option<Connector>> {
+        if !self.url.starts_with("wss:") {
+            return Ok(None);
+        }
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if let Some(path) = &self.ca {
+            let context = || format!("can't read certificates from {}", path.display());
+            for certificate in CertificateDer::pem_file_iter(path).with_context(context)? {
+                roots.add(certificate.with_context(context)?).with_context(context)?;
+            }
+        }
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Some(Connector::Rustls(Arc::new(config))))
     }
 
     fn request(&self) -> Result<Request> {

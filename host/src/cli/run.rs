@@ -9,6 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use clap::Args;
+use ipnet::IpNet;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -18,7 +19,7 @@ use crate::{
     config::{Config, settings},
     observe, plugin, sandbox,
     server::{
-        Host,
+        Edge, Host,
         tls::{Files, Tls},
     },
 };
@@ -38,6 +39,14 @@ pub(super) struct Run {
     /// The certificate's private key (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// An origin whose pages may open WebSockets, as in https://example.com; may
+    /// be repeated [default: every origin]
+    #[arg(long, value_name = "ORIGIN")]
+    origin: Vec<String>,
+    /// A network of proxies that are believed what they say of a client's
+    /// address in Forwarded or X-Forwarded-For, as in 10.0.0.0/8; may be repeated
+    #[arg(long, value_name = "NETWORK")]
+    trust_proxy: Vec<IpNet>,
     /// Changes a setting; --help lists them
     #[arg(long, value_name = "NAME=VALUE")]
     set: Vec<String>,
@@ -75,7 +84,8 @@ impl Run {
         let plugin = plugin::load(&engine, &self.plugin, config.clone()).await?;
         tracing::info!(plugin = %plugin.name, digest = %plugin.digest, "plugin loaded");
         let scheme = if tls.is_some() { "wss" } else { "ws" };
-        let host = Host::new(plugin, config, tls);
+        let edge = Edge { origins: self.origin, proxies: self.trust_proxy };
+        let host = Host::new(plugin, config, tls, edge);
         announce(scheme, listener.local_addr()?)?;
         tokio::select! {
             () = host.listen(listener) => {}

@@ -94,9 +94,6 @@ fn check_connect(parts: &Parts) -> Result<Asked, HandshakeError> {
 }
 
 fn asks_for_websocket(Parts { version, headers, .. }: &Parts) -> bool {
-    if *version == Version::HTTP_2 {
-        return false;
-    }
     let by_upgrade =
         *version >= Version::HTTP_11 && headers::names_token(headers, &UPGRADE, "websocket");
     by_upgrade || headers.keys().any(|name| name.as_str().starts_with("sec-websocket-"))

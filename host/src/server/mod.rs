@@ -1,5 +1,6 @@
 //! The listener: accepts sockets, speaks HTTP, makes WebSockets of requests.
 
+mod edge;
 pub mod handshake;
 mod http;
 mod request;
@@ -19,6 +20,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub use self::edge::Edge;
 use self::{
     request::{Origin, TlsFacts},
     tls::Tls,
@@ -32,6 +34,7 @@ const ACCEPT_REST: Duration = Duration::from_millis(100);
 pub struct Host {
     plugin: Plugin,
     tls: Option<Tls>,
+    edge: Edge,
     config: Arc<Config>,
     hub: Arc<Hub>,
     /// Places for instances.
@@ -49,11 +52,12 @@ pub struct Host {
 impl Host {
     /// Serves this plugin by these settings, over TLS if it is given.
     #[must_use]
-    pub fn new(plugin: Plugin, config: Arc<Config>, tls: Option<Tls>) -> Arc<Self> {
+    pub fn new(plugin: Plugin, config: Arc<Config>, tls: Option<Tls>, edge: Edge) -> Arc<Self> {
         let places = usize::try_from(config.instances_max).unwrap_or(Semaphore::MAX_PERMITS);
         Arc::new(Self {
             plugin,
             tls,
+            edge,
             config,
             hub: Arc::default(),
             places: Arc::new(Semaphore::new(places)),

@@ -53,12 +53,21 @@ pub(super) struct Description<'a> {
     origin: &'a Origin,
     id: String,
     address: String,
+    port: u16,
     headers: Vec<(&'a str, &'a [u8])>,
     subprotocols: Vec<&'a str>,
 }
 
 impl<'a> Description<'a> {
-    pub(super) fn new(parts: &'a Parts, asked: &'a Asked, origin: &'a Origin, id: String) -> Self {
+    /// Describes a request of this client, which is not the socket's peer where
+    /// a proxy stands between.
+    pub(super) fn new(
+        parts: &'a Parts,
+        asked: &'a Asked,
+        origin: &'a Origin,
+        client: SocketAddr,
+        id: String,
+    ) -> Self {
         let headers = parts.headers.iter();
         let subprotocols = match asked {
             Asked::Nothing => &[],
@@ -69,7 +78,8 @@ impl<'a> Description<'a> {
             asked,
             origin,
             id,
-            address: origin.peer.ip().to_canonical().to_string(),
+            address: client.ip().to_string(),
+            port: client.port(),
             headers: headers.map(|(name, value)| (name.as_str(), value.as_bytes())).collect(),
             subprotocols: subprotocols.iter().map(String::as_str).collect(),
         }
@@ -91,7 +101,7 @@ impl<'a> Description<'a> {
                 _ => HttpVersion::Http11,
             },
             headers: &self.headers,
-            peer: Peer { address: &self.address, port: self.origin.peer.port() },
+            peer: Peer { address: &self.address, port: self.port },
             tls: self.origin.tls.as_ref().map(TlsFacts::info),
             upgrade: matches!(self.asked, Asked::WebSocket(_)),
             subprotocols: &self.subprotocols,

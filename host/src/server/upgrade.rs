@@ -53,6 +53,9 @@ where
             return response::malformed(error, parts.version);
         }
     };
+    if matches!(asked, Asked::WebSocket(_)) && !host.edge.allows_origin(&parts.headers) {
+        return response::plain(StatusCode::FORBIDDEN, "this origin is not allowed here");
+    }
     if host.stopping.is_cancelled() {
         return response::no_room();
     }
@@ -95,7 +98,8 @@ async fn start(
     id: ConnectionId,
 ) -> Result<(Instance, types::Answer), CallError> {
     let mut instance = host.plugin.template.instantiate(id).await?;
-    let description = Description::new(parts, asked, origin, id.to_string());
+    let client = host.edge.client(origin.peer, &parts.headers);
+    let description = Description::new(parts, asked, origin, client, id.to_string());
     let answer = instance.init(description.request()).await?;
     Ok((instance, answer))
 }

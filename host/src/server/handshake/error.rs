@@ -13,7 +13,9 @@ pub enum HandshakeError {
     #[error("a WebSocket must be asked for by GET")]
     Method,
     /// RFC 6455, 4.2.1, 1.
-    #[error("a WebSocket must be asked for over HTTP/1.1 (does a proxy speak HTTP/1.0?)")]
+    #[error(
+        "a WebSocket must be asked for by GET over HTTP/1.1, or by CONNECT over HTTP/2 (does a proxy speak HTTP/1.0?)"
+    )]
     HttpVersion,
     /// RFC 6455, 4.2.1, 2.
     #[error("the request must have exactly one Host header")]

@@ -99,6 +99,42 @@ fn method_and_version_of_http() {
     }
 }
 
+/// An extended CONNECT, as in RFC 8441, 5.1.
+fn connect() -> Parts {
+    let request = hyper::Request::connect("http://server.example.com/chat")
+        .version(Version::HTTP_2)
+        .extension(hyper::ext::Protocol::from_static("websocket"))
+        .header("sec-websocket-protocol", "chat, superchat")
+        .header("sec-websocket-version", "13");
+    request.body(()).unwrap().into_parts().0
+}
+
+#[test]
+fn http2_connects_without_a_key() {
+    let Ok(Asked::WebSocket(handshake)) = check(&connect()) else { panic!("it is well-formed") };
+    assert!(!handshake.is_http1());
+    assert_eq!(handshake.offers.subprotocols(), ["chat", "superchat"]);
+    let headers = handshake.response_headers(Some("chat")).unwrap();
+    assert_eq!(headers.len(), 1);
+    assert_eq!(headers["sec-websocket-protocol"], "chat");
+}
+
+#[test]
+fn other_tunnels_are_not_served() {
+    let mut plain = connect();
+    plain.extensions.clear();
+    let mut other = connect();
+    other.extensions.insert(hyper::ext::Protocol::from_static("connect-udp"));
+    let mut http1 = connect();
+    http1.version = Version::HTTP_11;
+    for parts in [plain, other, http1] {
+        assert_eq!(check(&parts), Err(HandshakeError::Tunnel));
+    }
+    let mut old = connect();
+    old.headers.insert("sec-websocket-version", HeaderValue::from_static("8"));
+    assert_eq!(check(&old), Err(HandshakeError::Version));
+}
+
 #[test]
 fn host() {
     for lines in [&[][..], &[""], &["a", "b"]] {

@@ -1,0 +1,151 @@
+//! Who may connect, and who they are: origins, and clients behind proxies.
+
+use std::net::{IpAddr, SocketAddr};
+
+use hyper::{
+    HeaderMap,
+    header::{FORWARDED, HeaderName, ORIGIN},
+};
+use ipnet::IpNet;
+
+/// The operator's say in it.
+#[derive(Clone, Debug, Default)]
+pub struct Edge {
+    /// The origins whose pages may open WebSockets, as browsers send them
+    /// (`https://example.com`); none: every one may.
+    pub origins: Vec<String>,
+    /// The networks of proxies that are believed what they say of a client's
+    /// address.
+    pub proxies: Vec<IpNet>,
+}
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+impl Edge {
+    /// Whether a page of this origin may open a WebSocket (RFC 6455, 10.2). What
+    /// is no browser sends no origin, and may.
+    pub(super) fn allows_origin(&self, headers: &HeaderMap) -> bool {
+        let allowed = |origin: &[u8]| {
+            self.origins.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(origin))
+        };
+        self.origins.is_empty()
+            || headers.get_all(ORIGIN).iter().all(|origin| allowed(origin.as_bytes()))
+    }
+
+    /// The client's address: the peer's own, or what a proxy that is believed
+    /// says of it in `Forwarded` (RFC 7239), else `X-Forwarded-For`. Of several
+    /// hops the nearest that is no such proxy counts: what stands before it,
+    /// anybody can have written. A port is known of the peer alone.
+    pub(super) fn client(&self, peer: SocketAddr, headers: &HeaderMap) -> SocketAddr {
+        let believed = |address: IpAddr| self.proxies.iter().any(|net| net.contains(&address));
+        let mut client = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        if !believed(client.ip()) {
+            return client;
+        }
+        for hop in hops(headers).into_iter().rev() {
+            let Some(address) = hop else { break };
+            client = address;
+            if !believed(address.ip()) {
+                break;
+            }
+        }
+        client
+    }
+}
+
+/// The addresses that proxies saw, farthest first; none for one that is hidden
+/// or no address.
+fn hops(headers: &HeaderMap) -> Vec<Option<SocketAddr>> {
+    if headers.contains_key(FORWARDED) {
+        return elements(headers, &FORWARDED)
+            .map(|hop| forwarded_for(hop).and_then(address))
+            .collect();
+    }
+    elements(headers, &X_FORWARDED_FOR).map(address).collect()
+}
+
+/// The elements of a header that is a list. Quoted commas are not looked for:
+/// no address has any.
+fn elements<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    let values = headers.get_all(name).iter();
+    values.flat_map(|value| value.to_str().unwrap_or("unknown").split(',')).map(str::trim)
+}
+
+/// What `for=` says in an element of `Forwarded`.
+fn forwarded_for(element: &str) -> Option<&str> {
+    element.split(';').find_map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("for").then(|| value.trim().trim_matches('"'))
+    })
+}
+
+/// An address as proxies write it: with a port or without, version 6 in
+/// brackets or not.
+fn address(text: &str) -> Option<SocketAddr> {
+    let alone = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let address =
+        alone.parse().map(|ip: IpAddr| SocketAddr::new(ip, 0)).or_else(|_| text.parse()).ok()?;
+    Some(SocketAddr::new(address.ip().to_canonical(), address.port()))
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HeaderValue;
+
+    use super::*;
+
+    fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
+        let field = |(name, value): &(&'static str, &'static str)| {
+            (HeaderName::from_static(name), HeaderValue::from_static(value))
+        };
+        fields.iter().map(field).collect()
+    }
+
+    fn client(peer: &str, fields: &[(&'static str, &'static str)]) -> String {
+        let proxies = vec!["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
+        let edge = Edge { proxies, ..Edge::default() };
+        edge.client(peer.parse().unwrap(), &headers(fields)).ip().to_string()
+    }
+
+    #[test]
+    fn a_stranger_is_not_believed() {
+        assert_eq!(client("192.0.2.1:5", &[("x-forwarded-for", "198.51.100.7")]), "192.0.2.1");
+        assert_eq!(client("10.0.0.1:5", &[]), "10.0.0.1");
+    }
+
+    #[test]
+    fn the_nearest_hop_that_is_no_proxy_is_the_client() {
+        let hops = "203.0.113.9, 198.51.100.7, 10.1.1.1";
+        assert_eq!(client("10.0.0.1:5", &[("x-forwarded-for", hops)]), "198.51.100.7");
+        let fields = [("x-forwarded-for", "198.51.100.7"), ("x-forwarded-for", "10.1.1.1:80")];
+        assert_eq!(client("10.0.0.1:5", &fields), "198.51.100.7");
+        assert_eq!(
+            client("10.0.0.1:5", &[("x-forwarded-for", "198.51.100.7, unknown")]),
+            "10.0.0.1"
+        );
+        assert_eq!(
+            client("[::ffff:10.0.0.1]:5", &[("x-forwarded-for", "198.51.100.7")]),
+            "198.51.100.7"
+        );
+    }
+
+    #[test]
+    fn forwarded_goes_first() {
+        let forwarded =
+            ("forwarded", "for=192.0.2.60;proto=http;by=203.0.113.43, For=\"[2001:db8::17]:4711\"");
+        let fields = [forwarded, ("x-forwarded-for", "198.51.100.7")];
+        assert_eq!(client("[::1]:5", &fields), "2001:db8::17");
+        assert_eq!(client("[::1]:5", &[("forwarded", "for=_hidden")]), "::1");
+    }
+
+    #[test]
+    fn origins_are_named_or_all_may() {
+        let edge = Edge { origins: vec!["https://example.com".into()], ..Edge::default() };
+        assert!(edge.allows_origin(&headers(&[])));
+        assert!(edge.allows_origin(&headers(&[("origin", "HTTPS://example.com")])));
+        assert!(!edge.allows_origin(&headers(&[("origin", "https://example.com.evil.test")])));
+        let both = [("origin", "https://example.com"), ("origin", "null")];
+        assert!(!edge.allows_origin(&headers(&both)));
+        assert!(Edge::default().allows_origin(&headers(&both)));
+    }
+}
