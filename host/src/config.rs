@@ -179,7 +179,10 @@ settings! {
     /// After this long without a byte received the host sends a ping, where the
     /// handler says nothing of it.
     keep_alive_ms: Millis = Millis::Infinity, Millis::After(1) => Millis::Infinity;
-    /// How long a peer has to send its whole request, and `init` to answer it.
+    /// The shortest keep-alive a handler may ask for; a shorter one is raised to it.
+    keep_alive_min_ms: u64 = 1_000, 1 => HOUR_MS;
+    /// How long a peer has to finish TLS's handshake and a request's head, and
+    /// how long an HTTP connection may be without a request.
     handshake_timeout_ms: u64 = 10_000, 1 => HOUR_MS;
     /// How long a peer has to answer a Close, and to take what is still to be sent.
     close_timeout_ms: u64 = 5_000, 1 => HOUR_MS;
@@ -194,6 +197,8 @@ settings! {
     instances_max: u32 = 8_000, 1 => 100_000;
     /// The linear memory of one instance, its memories together.
     memory_max_bytes: usize = 64 * MIB, 64 * KIB => 4 * GIB;
+    /// The handles (streams, files, pollables) that one instance has to the host.
+    resources_max: usize = 1_000, 1 => 1_000_000;
     /// The elements of one instance's tables together.
     table_elements_max: usize = 20_000, 1 => 10_000_000;
     /// The running time of one callback. One that runs longer is ended, and its
@@ -217,9 +222,9 @@ settings! {
     /// How many bytes may wait to be sent to a peer because of published frames.
     /// One that reads too slowly for them is closed with 1013.
     send_queue_max_bytes: usize = 4 * MIB, 1 => GIB;
-    /// How many sends, publishes, subscriptions and timers one callback may ask for.
+    /// How many sends, publishes and subscriptions one callback may ask for.
     effects_max: usize = 10_000, 1 => 1_000_000;
-    /// How many bytes of payloads one callback may send, publish and set timers with.
+    /// How many bytes of payloads one callback may send and publish.
     effects_max_bytes: usize = 16 * MIB, 1 => GIB;
     /// The largest payload of a message or a timer, and the largest published frame.
     payload_max_bytes: usize = MIB, 1 => GIB;

@@ -1,6 +1,12 @@
 //! `wshost connect`: a client for people.
 
-use std::{io::BufRead as _, path::PathBuf, sync::Arc, thread};
+use std::{
+    io::{self, BufRead as _, Write as _},
+    path::PathBuf,
+    sync::Arc,
+    thread,
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
@@ -8,6 +14,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::{
     net::TcpStream,
     sync::mpsc::{self, Receiver},
+    time::sleep,
 };
 use tokio_rustls::rustls::{
     ClientConfig, RootCertStore,
@@ -24,6 +31,11 @@ use tokio_tungstenite::{
         protocol::{CloseFrame, frame::coding::CloseCode},
     },
 };
+
+use crate::observe::printable;
+
+/// How long the server has to answer our Close.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -71,7 +83,7 @@ impl Connect {
         loop {
             tokio::select! {
                 received = socket.next() => match received {
-                    Some(received) => show(received.context("the connection failed")?),
+                    Some(received) => show(received.context("the connection failed")?)?,
                     None => return Ok(()),
                 },
                 line = lines.recv() => match line {
@@ -146,7 +158,7 @@ fn explain(error: &tungstenite::Error) -> String {
 fn read_lines() -> Receiver<String> {
     let (sender, receiver) = mpsc::channel(1);
     thread::spawn(move || {
-        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+        for line in io::stdin().lock().lines().map_while(Result::ok) {
             if sender.blocking_send(line).is_err() {
                 break;
             }
@@ -155,26 +167,35 @@ fn read_lines() -> Receiver<String> {
     receiver
 }
 
-/// Says Close, and shows what comes until the server says it too.
+/// Says Close, and shows what comes until the server says it too; not for ever,
+/// nor past a second Ctrl-C.
 async fn leave(mut socket: Socket) -> Result<()> {
-    socket.close(Some(CloseFrame { code: CloseCode::Normal, reason: "".into() })).await?;
-    while let Some(received) = socket.next().await {
-        show(received?);
+    let part = async {
+        socket.close(Some(CloseFrame { code: CloseCode::Normal, reason: "".into() })).await?;
+        while let Some(received) = socket.next().await {
+            show(received?)?;
+        }
+        Ok(())
+    };
+    tokio::select! {
+        parted = part => parted,
+        _ = tokio::signal::ctrl_c() => Ok(()),
+        () = sleep(CLOSE_TIMEOUT) => bail!("the server has not answered the Close"),
     }
-    Ok(())
 }
 
-fn show(message: Message) {
+fn show(message: Message) -> io::Result<()> {
+    let mut out = io::stdout().lock();
     match message {
-        Message::Text(text) => println!("text: {text}"),
-        Message::Binary(data) => println!("binary: {}", hexadecimal(&data)),
-        Message::Ping(payload) => println!("ping: {}", hexadecimal(&payload)),
-        Message::Pong(payload) => println!("pong: {}", hexadecimal(&payload)),
-        Message::Close(None) => println!("closed: no code"),
-        Message::Close(Some(frame)) => {
-            println!("closed: {} {}", u16::from(frame.code), frame.reason);
+        Message::Text(text) => writeln!(out, "text: {}", printable(&text, usize::MAX)),
+        Message::Binary(data) => writeln!(out, "binary: {}", hexadecimal(&data)),
+        Message::Ping(payload) => writeln!(out, "ping: {}", hexadecimal(&payload)),
+        Message::Pong(payload) => writeln!(out, "pong: {}", hexadecimal(&payload)),
+        Message::Close(None) => writeln!(out, "closed: no code"),
+        Message::Close(Some(CloseFrame { code, reason })) => {
+            writeln!(out, "closed: {} {}", u16::from(code), printable(&reason, usize::MAX))
         }
-        Message::Frame(_) => {}
+        Message::Frame(_) => Ok(()),
     }
 }
 

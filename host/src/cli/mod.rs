@@ -1,9 +1,13 @@
 //! The command line: one file a command.
 
+mod bench;
 mod connect;
 mod run;
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 
@@ -19,6 +23,7 @@ struct Arguments {
 enum Command {
     Run(run::Run),
     Connect(connect::Connect),
+    Bench(bench::Bench),
 }
 
 /// Runs the command that the process's arguments name. A failure is one line on
@@ -29,11 +34,13 @@ pub fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Run(run) => run.run(),
         Command::Connect(connect) => connect.run(),
+        Command::Bench(bench) => bench.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("wshost: {error:#}");
+            // Nobody may be there to read it.
+            let _ = writeln!(io::stderr(), "wshost: {error:#}");
             ExitCode::FAILURE
         }
     }

@@ -19,7 +19,7 @@ use crate::{
     config::{Config, settings},
     observe, plugin, sandbox,
     server::{
-        Edge, Host,
+        Edge, Host, ProxyHeader,
         tls::{Files, Tls},
     },
 };
@@ -44,9 +44,12 @@ pub(super) struct Run {
     #[arg(long, value_name = "ORIGIN")]
     origin: Vec<String>,
     /// A network of proxies that are believed what they say of a client's
-    /// address in Forwarded or X-Forwarded-For, as in 10.0.0.0/8; may be repeated
+    /// address, as in 10.0.0.0/8; may be repeated
     #[arg(long, value_name = "NETWORK")]
     trust_proxy: Vec<IpNet>,
+    /// The header field in which these proxies say it, and the only one read
+    #[arg(long, value_name = "NAME", default_value = "x-forwarded-for")]
+    proxy_header: ProxyHeader,
     /// Changes a setting; --help lists them
     #[arg(long, value_name = "NAME=VALUE")]
     set: Vec<String>,
@@ -60,7 +63,7 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn run(self) -> Result<()> {
-        observe::log_to_stderr(&self.log)?;
+        let _log = observe::log_to_stderr(&self.log)?;
         let mut config = Config::default();
         for assignment in &self.set {
             config.set(assignment).context("--set")?;
@@ -81,10 +84,15 @@ impl Run {
         let cache = self.cache.or_else(default_cache);
         let engine = sandbox::engine(&config, cache.as_deref())?;
         tracing::info!("loading {}", self.plugin.display());
-        let plugin = plugin::load(&engine, &self.plugin, config.clone()).await?;
+        let plugin = tokio::select! {
+            loaded = plugin::load(&engine, &self.plugin, config.clone()) => loaded?,
+            _ = interrupted.recv() => return Ok(()),
+            _ = terminated.recv() => return Ok(()),
+        };
         tracing::info!(plugin = %plugin.name, digest = %plugin.digest, "plugin loaded");
         let scheme = if tls.is_some() { "wss" } else { "ws" };
-        let edge = Edge { origins: self.origin, proxies: self.trust_proxy };
+        let edge =
+            Edge { origins: self.origin, proxies: self.trust_proxy, header: self.proxy_header };
         let host = Host::new(plugin, config, tls, edge);
         announce(scheme, listener.local_addr()?)?;
         tokio::select! {

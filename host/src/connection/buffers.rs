@@ -7,6 +7,8 @@ use bytes::BytesMut;
 
 /// What one read takes at most.
 const BUFFER_BYTES: usize = 64 * 1024;
+/// Room below which a buffer is made new.
+const ROOM_MIN_BYTES: usize = 16 * 1024;
 /// How many unused buffers a thread keeps.
 const KEPT: usize = 8;
 
@@ -17,14 +19,19 @@ thread_local! {
 /// An empty buffer.
 pub(super) fn take() -> BytesMut {
     let mut buffer = KEPT_BUFFERS.with_borrow_mut(Vec::pop).unwrap_or_default();
-    // Takes back what messages held of it and have let go; else it is a new one.
-    buffer.reserve(BUFFER_BYTES);
+    if buffer.capacity() < ROOM_MIN_BYTES {
+        // Takes back what messages held of it and have let go; else it is a new one.
+        buffer.reserve(BUFFER_BYTES);
+    }
     buffer
 }
 
 /// Gives one back, unless the thread has enough. What messages still hold of it
 /// stays theirs.
 pub(super) fn give(mut buffer: BytesMut) {
+    if buffer.capacity() == 0 {
+        return;
+    }
     buffer.clear();
     KEPT_BUFFERS.with_borrow_mut(|kept| {
         if kept.len() < KEPT {

@@ -6,7 +6,7 @@ use std::{future::poll_fn, time::Duration};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Connection, ending::Ending, wire::Wire};
-use crate::sandbox::types::Callbacks;
+use crate::{observe::printable, sandbox::types::Callbacks};
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Ends the connection. The instance is gone before the peer is waited for.
@@ -18,7 +18,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         {
             self.log(&failed);
         }
-        self.hub.leave(self.mailbox.id, &self.guest.ledger().topics);
+        self.hub.leave(self.mailbox.id, &self.subscribed);
         self.mailbox.close();
         let Self { config, mut wire, guest, .. } = self;
         drop(guest);
@@ -34,8 +34,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     fn log(&self, ending: &Ending) {
         let code = ending.close_frame().map(|frame| frame.code().get());
         let (plugin, connection) = (&self.plugin, self.mailbox.id);
+        let line_max = self.config.log_line_max_bytes;
         let why = ending.describe();
-        let reason = self.shutdown_reason.as_deref();
+        let why = printable(&why, line_max);
+        let reason = self.shutdown_reason.as_deref().map(|reason| printable(reason, line_max));
+        let reason = reason.as_deref();
         if let Some(callback) = ending.at_fault() {
             tracing::warn!(%plugin, %connection, callback, code, reason, "handler failed: {why}");
         } else {

@@ -8,7 +8,7 @@ use crate::{
         Effect, Publication,
         types::{Command, FrameResult},
     },
-    websocket::{CloseFrame, ControlPayload, Message, encode_frame},
+    websocket::{CloseFrame, ControlPayload, Message, SharedFrame},
 };
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
@@ -46,8 +46,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
             Command::Stop => return Ok(Some(Ending::Stop)),
             Command::Active(active) => self.wire.set_active(active),
-            // Nothing to switch: no compression was agreed on.
-            Command::Deflate(_) => {}
+            Command::Deflate(on) => self.wire.set_compressing(on),
             Command::SetOptions(changes) => {
                 self.options.change(&changes, &self.config)?;
                 self.wire.set_frame_size_max(self.options.frame_size_max);
@@ -66,10 +65,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 self.hub.publish(from, &topic, &payload, to_self);
             }
             Effect::Publish { topic, what: Publication::Frame(frame), to_self } => {
-                self.hub.publish_frame(from, &topic, &encode_frame(&frame), to_self);
+                self.hub.publish_frame(from, &topic, &SharedFrame::new(frame), to_self);
             }
-            Effect::Subscribe(topic) => self.hub.subscribe(&self.mailbox, topic),
+            Effect::Subscribe(topic) => {
+                self.subscribed.insert(topic.clone());
+                self.hub.subscribe(&self.mailbox, topic);
+            }
             Effect::Unsubscribe(topic) => {
+                self.subscribed.remove(&topic);
                 self.hub.unsubscribe(from, &topic);
                 self.mailbox.forget_topic(&topic);
             }

@@ -33,27 +33,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// due, so that a peer that does not read holds back itself alone.
     pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         loop {
-            if let Poll::Ready(Err(error)) = self.wire.poll_write(cx) {
-                return Poll::Ready(Event::End(Ending::Io(error)));
-            }
-            let has_room = self.wire.queued_bytes() <= self.config.send_queue_high_bytes;
-            match self.mailbox.poll_urgent(cx, has_room) {
+            self.wire.write_some(cx, &self.config);
+            let room = self.wire.room(&self.config);
+            match self.mailbox.poll_urgent(cx, room.unwrap_or(0)) {
                 Some(Urgent::Shutdown) => return Poll::Ready(Event::End(Ending::Shutdown)),
                 Some(Urgent::FramesLost) => return Poll::Ready(Event::End(Ending::SlowReader)),
                 Some(Urgent::Frames(frames)) => {
-                    frames.iter().for_each(|frame| self.wire.push_encoded(frame));
+                    frames.iter().for_each(|frame| self.wire.push_shared(frame));
                     continue;
                 }
                 None => {}
             }
-            if let Poll::Ready(due) = self.poll_clocks(cx, has_room) {
-                return Poll::Ready(match due {
-                    Due::Timer(fired) => Event::Timer(fired),
-                    Due::KeepAlive => Event::KeepAlive,
-                    Due::Idle => Event::End(Ending::Timeout),
-                });
+            match self.poll_clocks(cx, room.is_some()) {
+                Poll::Ready(Due::Timer(fired)) => return Poll::Ready(Event::Timer(fired)),
+                Poll::Ready(Due::KeepAlive) => return Poll::Ready(Event::KeepAlive),
+                // What waits in the socket was sent in time: it is read first.
+                Poll::Ready(Due::Idle) if room.is_some() && self.wire.poll_read(cx).is_ready() => {}
+                Poll::Ready(Due::Idle) => return Poll::Ready(Event::End(Ending::Timeout)),
+                Poll::Pending => {}
             }
-            if !has_room {
+            if room.is_none() {
                 return Poll::Pending;
             }
             match self.poll_callback(cx) {

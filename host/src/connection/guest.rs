@@ -14,7 +14,7 @@ use tokio::{
 use super::{Connection, ending::Ending, wire::Wire};
 use crate::{
     config::Config,
-    messaging::Mail,
+    messaging::{Mail, Mailbox, Urgent},
     sandbox::{
         Effect, Instance, Ledger, Phase,
         timers::Fired,
@@ -59,8 +59,14 @@ impl Guest {
 }
 
 /// Runs a callback, and meanwhile serves the socket: what is queued is written,
-/// pings are answered, some is read ahead.
-pub(super) async fn drive<S, F>(wire: &mut Wire<S>, config: &Config, call: F) -> F::Output
+/// pings are answered, some is read ahead. Frames published for `mailbox` are
+/// passed on: what the callback returns comes behind them.
+pub(super) async fn drive<S, F>(
+    wire: &mut Wire<S>,
+    config: &Config,
+    mailbox: Option<&Mailbox>,
+    call: F,
+) -> F::Output
 where
     S: AsyncRead + AsyncWrite + Unpin,
     F: Future,
@@ -69,12 +75,14 @@ where
     poll_fn(|cx| {
         let called = call.as_mut().poll(cx);
         if called.is_pending() {
-            wire.pump(
-                cx,
-                config.frames_batch_max,
-                config.read_ahead_max_bytes,
-                config.send_queue_high_bytes,
-            );
+            wire.pump(cx, config);
+            while let Some(room) = wire.room(config)
+                && let Some(Urgent::Frames(frames)) =
+                    mailbox.and_then(|mailbox| mailbox.poll_urgent(cx, room))
+            {
+                frames.iter().for_each(|frame| wire.push_shared(frame));
+                wire.pump(cx, config);
+            }
         }
         called
     })
@@ -83,8 +91,8 @@ where
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     pub(super) async fn opened(&mut self) -> Result<(), Ending> {
-        let outcome = drive(&mut self.wire, &self.config, self.guest.instance.opened()).await;
-        self.carry_out("opened", outcome.map_err(|error| Ending::Call("opened", error))?)
+        let outcome = drive(&mut self.wire, &self.config, None, self.guest.instance.opened()).await;
+        self.carry_out("opened", outcome.map_err(|error| Ending::Call("opened", error))?).await
     }
 
     pub(super) async fn frames(&mut self, messages: &[Message]) -> Result<(), Ending> {
@@ -92,9 +100,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             return Ok(());
         }
         let frames: Vec<FrameParam<'_>> = messages.iter().filter_map(frame).collect();
-        let outcome =
-            drive(&mut self.wire, &self.config, self.guest.instance.frames(&frames)).await;
-        self.carry_out("frames", outcome.map_err(|error| Ending::Call("frames", error))?)
+        let outcome = drive(
+            &mut self.wire,
+            &self.config,
+            Some(&self.mailbox),
+            self.guest.instance.frames(&frames),
+        )
+        .await;
+        self.carry_out("frames", outcome.map_err(|error| Ending::Call("frames", error))?).await
     }
 
     pub(super) async fn mail(&mut self, mail: Mail) -> Result<(), Ending> {
@@ -121,20 +134,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     }
 
     async fn info(&mut self, message: types::Message<'_>) -> Result<(), Ending> {
-        let outcome = drive(&mut self.wire, &self.config, self.guest.instance.info(message)).await;
-        self.carry_out("info", outcome.map_err(|error| Ending::Call("info", error))?)
+        let outcome = drive(
+            &mut self.wire,
+            &self.config,
+            Some(&self.mailbox),
+            self.guest.instance.info(message),
+        )
+        .await;
+        self.carry_out("info", outcome.map_err(|error| Ending::Call("info", error))?).await
     }
 
     /// The last call. Its failure is logged by who asked for it.
     pub(super) async fn terminate(&mut self, ending: &Ending) -> Result<(), Ending> {
         self.guest.ledger().phase = Phase::Ending;
-        let called =
-            drive(&mut self.wire, &self.config, self.guest.instance.terminate(ending.reason()))
-                .await;
+        let called = drive(
+            &mut self.wire,
+            &self.config,
+            None,
+            self.guest.instance.terminate(ending.reason()),
+        )
+        .await;
         called.map_err(|error| Ending::Call("terminate", error))?;
-        for effect in self.guest.commit(Instant::now()) {
-            self.effect(effect);
-        }
+        let effects = self.guest.commit(Instant::now());
+        self.effects(effects).await;
         Ok(())
     }
 }

@@ -19,18 +19,24 @@ mod guest;
 mod options;
 mod wire;
 
-use std::{future::poll_fn, sync::Arc, time::Instant};
+use std::{collections::BTreeSet, future::poll_fn, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::{clocks::Clocks, ending::Ending, event::Event, wire::Wire};
-pub use self::{guest::Guest, options::Options};
+pub use self::{
+    guest::Guest,
+    options::{Options, deflate_options},
+};
 use crate::{
     config::Config,
     messaging::{ConnectionId, Hub, Mailbox, Room},
-    sandbox::types::{Callbacks, Outcome},
-    websocket::{ControlPayload, Message},
+    sandbox::{
+        Effect,
+        types::{Callbacks, Outcome},
+    },
+    websocket::{Agreed, ControlPayload, Message},
 };
 
 /// A WebSocket that is open, and its handler.
@@ -45,6 +51,8 @@ pub struct Connection<S> {
     clocks: Clocks,
     /// Whether mail is next, where the peer has something as well: they take turns.
     mail_has_turn: bool,
+    /// The topics that the hub knows it to be subscribed to.
+    subscribed: BTreeSet<Arc<str>>,
     /// What the handler wants recorded as the reason of the end.
     shutdown_reason: Option<String>,
 }
@@ -61,6 +69,8 @@ pub struct Parts<S> {
     pub hub: Arc<Hub>,
     /// What `init` asked for.
     pub options: Options,
+    /// The compression agreed on, if any.
+    pub agreed: Option<Agreed>,
     /// The instance that `init` was called in.
     pub guest: Guest,
     /// The socket.
@@ -72,7 +82,7 @@ pub struct Parts<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Puts one together, and makes it known to others.
     pub fn new(parts: Parts<S>) -> Self {
-        let Parts { id, plugin, config, hub, options, mut guest, stream, early } = parts;
+        let Parts { id, plugin, config, hub, options, agreed, mut guest, stream, early } = parts;
         let mail = if options.callbacks.contains(Callbacks::INFO) { config.mailbox_max } else { 0 };
         let room = Room {
             mail,
@@ -82,7 +92,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let mailbox = Arc::new(Mailbox::new(id, room));
         hub.join(&mailbox);
         guest.open();
-        let wire = Wire::new(stream, &early, options.frame_size_max, options.control_frames);
+        let wire = Wire::new(stream, &early, &options, agreed.as_ref());
         Self {
             plugin,
             config,
@@ -93,6 +103,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             wire,
             clocks: Clocks::default(),
             mail_has_turn: false,
+            subscribed: BTreeSet::new(),
             shutdown_reason: None,
         }
     }
@@ -116,7 +127,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 Event::Mail(mail) => self.mail(mail).await,
                 Event::Timer(timer) => self.timer(timer).await,
                 Event::KeepAlive => {
-                    self.wire.push(&Message::Ping(ControlPayload::default()));
+                    // A peer that takes nothing is not asked whether it is there.
+                    if self.wire.queued_bytes() == 0 {
+                        self.wire.push(&Message::Ping(ControlPayload::default()));
+                    }
                     Ok(())
                 }
                 Event::End(ending) => Err(ending),
@@ -128,12 +142,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     }
 
     /// Carries out what a callback returned and asked for: first its frames, as
-    /// one run, then its effects.
-    fn carry_out(&mut self, callback: &'static str, outcome: Outcome) -> Result<(), Ending> {
-        let ending = self.commands(callback, outcome.commands)?;
-        for effect in self.guest.commit(Instant::now()) {
-            self.effect(effect);
-        }
+    /// one run, then its effects. What it asked for beside a return that is not
+    /// valid is not done, as if it had trapped.
+    async fn carry_out(&mut self, callback: &'static str, outcome: Outcome) -> Result<(), Ending> {
+        let ending = self.commands(callback, outcome.commands);
+        let effects = self.guest.commit(Instant::now());
+        let ending = ending?;
+        self.effects(effects).await;
         ending.map_or(Ok(()), Err)
+    }
+
+    /// Does what host calls asked for, letting others have their turn.
+    async fn effects(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            self.effect(effect);
+            tokio::task::consume_budget().await;
+        }
     }
 }

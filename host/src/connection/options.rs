@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use crate::{
     config::{Config, Millis},
-    sandbox::types::{Callbacks, OptionChanges, Options as Asked, Timeout},
+    sandbox::types::{
+        Callbacks, DeflateStrategy as AskedStrategy, OptionChanges, Options as Asked, Timeout,
+    },
+    websocket::{DeflateOptions, DeflateStrategy, OutOfRange},
 };
 
 /// What the handler asked for, under the operator's caps.
@@ -31,7 +34,7 @@ impl Options {
         let keep_alive = match asked.keep_alive {
             None => config.keep_alive_ms.duration(),
             Some(0) => return Err("a keep-alive of 0 ms"),
-            Some(ms) => Some(Duration::from_millis(ms)),
+            Some(ms) => Some(Duration::from_millis(ms.max(config.keep_alive_min_ms))),
         };
         let mut options = Self {
             idle_timeout: config.idle_timeout_ms.min(config.idle_timeout_max_ms).duration(),
@@ -69,6 +72,45 @@ impl Options {
         self.idle_timeout = asked.min(config.idle_timeout_max_ms).duration();
         Ok(())
     }
+}
+
+/// What the handler asks of compression; none: nothing is compressed.
+///
+/// # Errors
+/// A value out of its range, by name.
+pub fn deflate_options(asked: &Asked) -> Result<Option<DeflateOptions>, OutOfRange> {
+    let Some(asked) = &asked.compress else { return Ok(None) };
+    let mut options = DeflateOptions::default();
+    if let Some(level) = asked.level {
+        options.set_level(level)?;
+    }
+    if let Some(level) = asked.mem_level {
+        options.set_mem_level(level)?;
+    }
+    if let Some(strategy) = asked.strategy {
+        options.set_strategy(match strategy {
+            AskedStrategy::Standard => DeflateStrategy::Default,
+            AskedStrategy::Filtered => DeflateStrategy::Filtered,
+            AskedStrategy::HuffmanOnly => DeflateStrategy::HuffmanOnly,
+            AskedStrategy::Rle => DeflateStrategy::Rle,
+        });
+    }
+    if let Some(takeover) = asked.server_context_takeover {
+        options.set_server_context_takeover(takeover);
+    }
+    if let Some(takeover) = asked.client_context_takeover {
+        options.set_client_context_takeover(takeover);
+    }
+    if let Some(bits) = asked.server_max_window_bits {
+        options.set_server_max_window_bits(bits)?;
+    }
+    if let Some(bits) = asked.client_max_window_bits {
+        options.set_client_max_window_bits(bits)?;
+    }
+    if let Some(bytes) = asked.threshold {
+        options.set_threshold_bytes(usize::try_from(bytes).unwrap_or(usize::MAX));
+    }
+    Ok(Some(options))
 }
 
 #[cfg(test)]

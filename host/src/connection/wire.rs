@@ -16,8 +16,14 @@ use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::io::{poll_read_buf, poll_write_buf};
 
-use super::{buffers, ending::Ending};
-use crate::websocket::{CloseFrame, DecodeError, Decoder, Message, SendQueue};
+use super::{Options, buffers, ending::Ending};
+use crate::config::Config;
+use crate::websocket::{
+    Agreed, CloseFrame, DecodeError, Decoder, Encoder, Message, SendQueue, SharedFrame,
+};
+
+/// Messages for which an empty inbox keeps room.
+const INBOX_KEPT: usize = 16;
 
 /// Whether more comes from the peer.
 #[derive(Debug)]
@@ -46,9 +52,10 @@ pub(super) struct Wire<S> {
     /// Messages decoded and not handled yet.
     inbox: VecDeque<Message>,
     inbox_bytes: usize,
+    encoder: Encoder,
     queue: SendQueue,
     peer: Peer,
-    /// Whether a Close was queued: nothing goes out behind it.
+    /// Whether nothing more goes out: a Close was queued, or the socket failed.
     closed: bool,
     /// When something was last received.
     last_read: Instant,
@@ -63,12 +70,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     pub(super) fn new(
         stream: S,
         early: &Bytes,
-        frame_size_max: usize,
-        control_frames: bool,
+        options: &Options,
+        agreed: Option<&Agreed>,
     ) -> Self {
+        let size_max = options.frame_size_max;
         Self {
             stream,
-            decoder: Decoder::new(frame_size_max),
+            decoder: match agreed {
+                Some(agreed) => Decoder::with_deflate(size_max, agreed),
+                None => Decoder::new(size_max),
+            },
+            encoder: Encoder::new(agreed),
             input: BytesMut::from(&early[..]),
             inbox: VecDeque::new(),
             inbox_bytes: 0,
@@ -77,7 +89,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             closed: false,
             last_read: Instant::now(),
             active: true,
-            control_frames,
+            control_frames: options.control_frames,
         }
     }
 
@@ -103,18 +115,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// Queues a message.
     pub(super) fn push(&mut self, message: &Message) {
-        self.queue.push(message);
+        if !self.closed {
+            self.encoder.push(message, &mut self.queue);
+        }
     }
 
     /// Queues a Close. Nothing may be queued behind it.
     pub(super) fn push_close(&mut self, frame: Option<CloseFrame>) {
-        self.queue.push(&Message::Close(frame));
+        self.push(&Message::Close(frame));
         self.closed = true;
     }
 
-    /// Queues a frame that was encoded for many.
-    pub(super) fn push_encoded(&mut self, frame: &Bytes) {
-        self.queue.push_encoded(frame);
+    /// Compresses the messages that follow, or not, where that was agreed on.
+    pub(super) fn set_compressing(&mut self, compressing: bool) {
+        self.encoder.set_compressing(compressing);
+    }
+
+    /// Queues a frame that goes to many.
+    pub(super) fn push_shared(&mut self, frame: &SharedFrame) {
+        if !self.closed {
+            self.encoder.push_shared(frame, &mut self.queue);
+        }
     }
 
     /// Whether messages wait to be handled.
@@ -132,6 +153,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         let count = self.inbox.iter().take(count_max).take_while(fits).count();
         let taken: Vec<Message> = self.inbox.drain(..count.max(1).min(self.inbox.len())).collect();
         self.inbox_bytes -= taken.iter().map(Message::len_bytes).sum::<usize>();
+        if self.inbox.is_empty() && self.inbox.capacity() > INBOX_KEPT {
+            self.inbox = VecDeque::new();
+        }
         taken
     }
 
@@ -210,9 +234,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             Ok(Some(Message::Close(frame))) => self.peer = Peer::Ended(End::Close(frame)),
             Err(error) => self.peer = Peer::Ended(End::Decode(error)),
             Ok(Some(Message::Ping(payload))) => {
-                if !self.closed {
-                    self.queue.push(&Message::Pong(payload.clone()));
-                }
+                self.push(&Message::Pong(payload.clone()));
                 self.keep_control(Message::Ping(payload));
             }
             Ok(Some(Message::Pong(payload))) => self.keep_control(Message::Pong(payload)),
@@ -245,30 +267,42 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     /// While a callback runs: writes, and reads ahead to a limit, so that pings
-    /// are answered and a Close is seen. A failure is kept for later.
-    pub(super) fn pump(
-        &mut self,
-        cx: &mut Context<'_>,
-        count_max: usize,
-        bytes_max: usize,
-        queue_max: usize,
-    ) {
+    /// are answered and a Close is seen.
+    pub(super) fn pump(&mut self, cx: &mut Context<'_>, config: &Config) {
         loop {
-            self.write_some(cx);
-            let room = self.inbox.len() < count_max
-                && self.inbox_bytes < bytes_max
-                && self.queued_bytes() <= queue_max;
-            if !room || self.poll_read(cx).is_pending() {
+            self.write_some(cx, config);
+            let has_room = self.inbox.len() < config.frames_batch_max
+                && self.inbox_bytes < config.read_ahead_max_bytes
+                && self.room(config).is_some();
+            if !has_room || self.poll_read(cx).is_pending() {
                 return;
             }
         }
     }
 
-    fn write_some(&mut self, cx: &mut Context<'_>) {
-        if let Poll::Ready(Err(error)) = self.poll_write(cx)
-            && self.is_talking()
-        {
-            self.peer = Peer::Ended(End::Io(error));
+    /// How many bytes may be queued before nothing more is read; none: too many
+    /// wait already.
+    pub(super) fn room(&self, config: &Config) -> Option<usize> {
+        (config.send_queue_high_bytes + 1)
+            .checked_sub(self.queue.len_bytes())
+            .filter(|room| *room > 0)
+    }
+
+    /// Writes what can be. When the socket fails, what is queued and what would
+    /// be is dropped, and the failure is the peer's end, behind what it has sent.
+    ///
+    /// A peer that is held back, and takes what it gets, is not silent.
+    pub(super) fn write_some(&mut self, cx: &mut Context<'_>, config: &Config) {
+        let before = self.queue.len_bytes();
+        if let Poll::Ready(Err(error)) = self.poll_write(cx) {
+            self.queue = SendQueue::default();
+            self.closed = true;
+            if self.is_talking() {
+                self.peer = Peer::Ended(End::Io(error));
+            }
+        }
+        if before > config.send_queue_high_bytes && self.queue.len_bytes() < before {
+            self.last_read = Instant::now();
         }
     }
 

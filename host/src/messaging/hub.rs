@@ -19,6 +19,7 @@ use super::{
     ConnectionId,
     mailbox::{Left, Mail, Mailbox},
 };
+use crate::websocket::SharedFrame;
 
 type Subscribers = HashMap<ConnectionId, Arc<Mailbox>>;
 
@@ -100,12 +101,12 @@ impl Hub {
         });
     }
 
-    /// Leaves an encoded frame for every subscriber's socket.
+    /// Leaves a frame for every subscriber's socket.
     pub fn publish_frame(
         &self,
         from: ConnectionId,
         topic: &Arc<str>,
-        frame: &Bytes,
+        frame: &SharedFrame,
         to_self: bool,
     ) {
         self.each(from, topic, to_self, |mailbox| mailbox.leave_frame(frame.clone()));
@@ -147,7 +148,10 @@ mod tests {
     use std::task::{Context, Waker};
 
     use super::*;
-    use crate::messaging::mailbox::{Room, Urgent};
+    use crate::{
+        messaging::mailbox::{Room, Urgent},
+        websocket::Message,
+    };
 
     fn member(hub: &Hub) -> Arc<Mailbox> {
         let room = Room { mail: 10, mail_bytes: 1000, frame_bytes: 1000 };
@@ -157,7 +161,7 @@ mod tests {
     }
 
     fn has_frames(mailbox: &Mailbox) -> bool {
-        let urgent = mailbox.poll_urgent(&Context::from_waker(Waker::noop()), true);
+        let urgent = mailbox.poll_urgent(&Context::from_waker(Waker::noop()), 1000);
         matches!(urgent, Some(Urgent::Frames(_)))
     }
 
@@ -181,7 +185,7 @@ mod tests {
         hub.subscribe(&b, topic.clone());
         hub.publish(a.id, &topic, &Bytes::from_static(b"x"), false);
         assert!(a.take_mail().is_none() && b.take_mail().is_some() && c.take_mail().is_none());
-        hub.publish_frame(a.id, &topic, &Bytes::from_static(b"x"), true);
+        hub.publish_frame(a.id, &topic, &SharedFrame::new(Message::Text("x".into())), true);
         assert!(has_frames(&a) && has_frames(&b) && !has_frames(&c));
     }
 
@@ -201,7 +205,7 @@ mod tests {
         hub.shut_down();
         let after = member(&hub);
         for mailbox in [before, after] {
-            let urgent = mailbox.poll_urgent(&Context::from_waker(Waker::noop()), true);
+            let urgent = mailbox.poll_urgent(&Context::from_waker(Waker::noop()), 1000);
             assert!(matches!(urgent, Some(Urgent::Shutdown)));
         }
     }

@@ -9,6 +9,7 @@ use std::{
 use bytes::Bytes;
 
 use super::ConnectionId;
+use crate::websocket::SharedFrame;
 
 /// A message for a handler's `info`.
 #[derive(Clone, Debug)]
@@ -73,7 +74,7 @@ pub struct Mailbox {
 struct Inside {
     mail: VecDeque<Mail>,
     mail_bytes: usize,
-    frames: VecDeque<Bytes>,
+    frames: VecDeque<SharedFrame>,
     frame_bytes: usize,
     frames_lost: bool,
     shutdown: bool,
@@ -88,8 +89,8 @@ pub enum Urgent {
     Shutdown,
     /// Frames had to be dropped: the peer reads too slowly.
     FramesLost,
-    /// Encoded frames for the socket, in order.
-    Frames(VecDeque<Bytes>),
+    /// Frames for the socket, in order.
+    Frames(VecDeque<SharedFrame>),
 }
 
 impl Mailbox {
@@ -116,11 +117,11 @@ impl Mailbox {
         Left::Waiting
     }
 
-    /// Leaves an encoded frame for the socket. One that is too many is dropped,
+    /// Leaves a frame for the socket. One that is too many is dropped,
     /// and the owner told.
-    pub fn leave_frame(&self, frame: Bytes) -> Left {
+    pub fn leave_frame(&self, frame: SharedFrame) -> Left {
         let mut inside = self.lock();
-        let bytes = inside.frame_bytes + frame.len();
+        let bytes = inside.frame_bytes + frame_bytes(&frame);
         if inside.closed || inside.frames_lost {
             return Left::Dropped;
         }
@@ -142,9 +143,10 @@ impl Mailbox {
         wake(inside);
     }
 
-    /// Takes what is urgent (frames only where they are wanted), or has the
-    /// owner woken when anything is left here, mail too.
-    pub fn poll_urgent(&self, cx: &Context<'_>, frames_wanted: bool) -> Option<Urgent> {
+    /// Takes what is urgent, of frames as many as there is room for in bytes (one
+    /// at least where there is any); or has the owner woken when anything is left
+    /// here, mail too.
+    pub fn poll_urgent(&self, cx: &Context<'_>, room_bytes: usize) -> Option<Urgent> {
         let mut inside = self.lock();
         if inside.shutdown {
             return Some(Urgent::Shutdown);
@@ -152,9 +154,8 @@ impl Mailbox {
         if inside.frames_lost {
             return Some(Urgent::FramesLost);
         }
-        if frames_wanted && !inside.frames.is_empty() {
-            inside.frame_bytes = 0;
-            return Some(Urgent::Frames(std::mem::take(&mut inside.frames)));
+        if room_bytes > 0 && !inside.frames.is_empty() {
+            return Some(Urgent::Frames(inside.take_frames(room_bytes)));
         }
         if !inside.owner.as_ref().is_some_and(|owner| owner.will_wake(cx.waker())) {
             inside.owner = Some(cx.waker().clone());
@@ -186,6 +187,27 @@ impl Mailbox {
     }
 }
 
+/// What a frame takes, with what it takes to keep it.
+fn frame_bytes(frame: &SharedFrame) -> usize {
+    size_of::<SharedFrame>() + frame.len_bytes()
+}
+
+impl Inside {
+    fn take_frames(&mut self, room_bytes: usize) -> VecDeque<SharedFrame> {
+        let mut taken = 0;
+        let fits = |frame: &&SharedFrame| {
+            let had_room = taken < room_bytes;
+            taken += frame.len_bytes();
+            had_room
+        };
+        let count = self.frames.iter().take_while(fits).count();
+        let rest = self.frames.split_off(count);
+        let frames = std::mem::replace(&mut self.frames, rest);
+        self.frame_bytes -= frames.iter().map(frame_bytes).sum::<usize>();
+        frames
+    }
+}
+
 /// Wakes the owner, once the lock is free.
 fn wake(mut inside: MutexGuard<'_, Inside>) {
     let owner = inside.owner.take();
@@ -198,9 +220,10 @@ fn wake(mut inside: MutexGuard<'_, Inside>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::websocket::Message;
 
     fn mailbox() -> Mailbox {
-        Mailbox::new(ConnectionId::random(), Room { mail: 2, mail_bytes: 10, frame_bytes: 10 })
+        Mailbox::new(ConnectionId::random(), Room { mail: 2, mail_bytes: 10, frame_bytes: 100 })
     }
 
     fn mail(payload: &'static str) -> Mail {
@@ -210,8 +233,16 @@ mod tests {
         }
     }
 
-    fn urgent(mailbox: &Mailbox, frames_wanted: bool) -> Option<Urgent> {
-        mailbox.poll_urgent(&Context::from_waker(Waker::noop()), frames_wanted)
+    fn frame(payload: &'static [u8]) -> SharedFrame {
+        SharedFrame::new(Message::Binary(Bytes::from_static(payload)))
+    }
+
+    fn lengths(frames: &VecDeque<SharedFrame>) -> Vec<usize> {
+        frames.iter().map(|frame| frame.message().len_bytes()).collect()
+    }
+
+    fn urgent(mailbox: &Mailbox, room_bytes: usize) -> Option<Urgent> {
+        mailbox.poll_urgent(&Context::from_waker(Waker::noop()), room_bytes)
     }
 
     #[test]
@@ -231,16 +262,30 @@ mod tests {
     #[test]
     fn frames_wait_until_they_are_wanted_and_their_loss_is_told() {
         let mailbox = mailbox();
-        mailbox.leave_frame(Bytes::from_static(b"12345"));
-        assert!(urgent(&mailbox, false).is_none());
+        mailbox.leave_frame(frame(b"12345"));
+        assert!(urgent(&mailbox, 0).is_none());
         assert!(
-            matches!(urgent(&mailbox, true), Some(Urgent::Frames(frames)) if frames.len() == 1)
+            matches!(urgent(&mailbox, 1000), Some(Urgent::Frames(frames)) if frames.len() == 1)
         );
-        assert!(urgent(&mailbox, true).is_none());
-        mailbox.leave_frame(Bytes::from_static(b"12345678901"));
-        assert!(matches!(urgent(&mailbox, false), Some(Urgent::FramesLost)));
+        assert!(urgent(&mailbox, 1000).is_none());
+        mailbox.leave_frame(frame(&[0; 100]));
+        assert!(matches!(urgent(&mailbox, 0), Some(Urgent::FramesLost)));
         mailbox.shut_down();
-        assert!(matches!(urgent(&mailbox, false), Some(Urgent::Shutdown)));
+        assert!(matches!(urgent(&mailbox, 0), Some(Urgent::Shutdown)));
+    }
+
+    #[test]
+    fn frames_are_taken_as_there_is_room() {
+        let mailbox = mailbox();
+        mailbox.leave_frame(frame(b"12345"));
+        mailbox.leave_frame(frame(b"678"));
+        assert!(
+            matches!(urgent(&mailbox, 5), Some(Urgent::Frames(frames)) if lengths(&frames) == [5])
+        );
+        assert!(
+            matches!(urgent(&mailbox, 1), Some(Urgent::Frames(frames)) if lengths(&frames) == [3])
+        );
+        assert_eq!(mailbox.lock().frame_bytes, 0);
     }
 
     #[test]
@@ -249,7 +294,7 @@ mod tests {
         mailbox.leave(mail("a"));
         mailbox.close();
         assert_eq!(mailbox.leave(mail("b")), Left::Dropped);
-        assert_eq!(mailbox.leave_frame(Bytes::from_static(b"b")), Left::Dropped);
+        assert_eq!(mailbox.leave_frame(frame(b"b")), Left::Dropped);
         assert!(mailbox.take_mail().is_none());
     }
 

@@ -1,8 +1,7 @@
 //! Messages between connections: ids, direct sends, topics.
 //!
 //! Knows neither sockets nor guests: a connection is a [`Mailbox`] here, in
-//! which others leave [`Mail`] for its handler and encoded frames for its
-//! socket.
+//! which others leave [`Mail`] for its handler and frames for its socket.
 
 mod hub;
 mod id;

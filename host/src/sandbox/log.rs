@@ -1,14 +1,16 @@
 //! Lines that a guest logs or prints.
 
 use std::{
-    borrow::Cow,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use tracing::Level;
 
-use crate::{config::Config, messaging::ConnectionId};
+use crate::{config::Config, messaging::ConnectionId, observe::printable};
+
+/// The longest name of a line's source that is kept whole.
+const SOURCE_MAX_BYTES: usize = 64;
 
 /// Where the lines of one instance go: to the host's log under the target
 /// `guest`, tagged, cut and counted.
@@ -63,8 +65,8 @@ impl GuestLog {
             tracing::warn!(target: "guest", plugin = %self.plugin, connection = %self.connection, dropped,
                 "too many lines (log_lines_max_per_second): some were dropped");
         }
-        let message = printable(cut(message, self.line_max_bytes));
-        let source = printable(cut(source, 64));
+        let message = printable(message, self.line_max_bytes);
+        let source = printable(source, SOURCE_MAX_BYTES);
         macro_rules! write {
             ($level:expr) => {
                 tracing::event!(target: "guest", $level, plugin = %self.plugin,
@@ -97,31 +99,9 @@ impl GuestLog {
     }
 }
 
-fn cut(text: &str, max_bytes: usize) -> &str {
-    &text[..text.floor_char_boundary(max_bytes)]
-}
-
-/// Control characters escaped, so that a guest can't forge lines or colours.
-fn printable(text: &str) -> Cow<'_, str> {
-    if text.chars().any(char::is_control) {
-        let escape =
-            |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-        Cow::Owned(text.chars().map(escape).collect())
-    } else {
-        Cow::Borrowed(text)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn control_characters_are_escaped_and_long_text_is_cut() {
-        assert_eq!(printable("a\nb\u{1b}[31m"), "a\\nb\\u{1b}[31m");
-        assert_eq!(cut("aé", 2), "a");
-        assert_eq!(cut("aé", 3), "aé");
-    }
 
     #[test]
     fn too_many_lines_are_dropped_and_counted() {

@@ -32,7 +32,9 @@ impl State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let wasi = self.wasi.get_or_insert_with(|| Box::new(Wasi::new(&self.log)));
+        let wasi = self
+            .wasi
+            .get_or_insert_with(|| Box::new(Wasi::new(&self.log, self.config.resources_max)));
         WasiCtxView { ctx: &mut wasi.context, table: &mut wasi.resources }
     }
 }
@@ -40,7 +42,7 @@ impl WasiView for State {
 impl Wasi {
     /// Clocks, randomness and output to the log; no files, sockets, arguments,
     /// environment or input.
-    fn new(log: &Arc<GuestLog>) -> Self {
+    fn new(log: &Arc<GuestLog>, resources_max: usize) -> Self {
         let mut builder = WasiCtx::builder();
         builder
             .monotonic_clock(ProcessClock)
@@ -49,6 +51,8 @@ impl Wasi {
             .allow_tcp(false)
             .allow_udp(false)
             .allow_ip_name_lookup(false);
-        Self { context: builder.build(), resources: ResourceTable::new() }
+        let mut resources = ResourceTable::new();
+        resources.set_max_capacity(resources_max);
+        Self { context: builder.build(), resources }
     }
 }

@@ -17,6 +17,19 @@ pub struct Edge {
     /// The networks of proxies that are believed what they say of a client's
     /// address.
     pub proxies: Vec<IpNet>,
+    /// Where they say it. No other field is read: a proxy passes on what it does
+    /// not know, and anybody can have written that.
+    pub header: ProxyHeader,
+}
+
+/// The header field in which proxies say for whom they ask.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum ProxyHeader {
+    /// `X-Forwarded-For`.
+    #[default]
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
 }
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -33,16 +46,16 @@ impl Edge {
     }
 
     /// The client's address: the peer's own, or what a proxy that is believed
-    /// says of it in `Forwarded` (RFC 7239), else `X-Forwarded-For`. Of several
-    /// hops the nearest that is no such proxy counts: what stands before it,
-    /// anybody can have written. A port is known of the peer alone.
+    /// says of it. Of several hops the nearest that is no such proxy counts: what
+    /// stands before it, anybody can have written. The port is 0 where the proxy
+    /// does not say it.
     pub(super) fn client(&self, peer: SocketAddr, headers: &HeaderMap) -> SocketAddr {
         let believed = |address: IpAddr| self.proxies.iter().any(|net| net.contains(&address));
         let mut client = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         if !believed(client.ip()) {
             return client;
         }
-        for hop in hops(headers).into_iter().rev() {
+        for hop in hops(self.header, headers).into_iter().rev() {
             let Some(address) = hop else { break };
             client = address;
             if !believed(address.ip()) {
@@ -55,13 +68,13 @@ impl Edge {
 
 /// The addresses that proxies saw, farthest first; none for one that is hidden
 /// or no address.
-fn hops(headers: &HeaderMap) -> Vec<Option<SocketAddr>> {
-    if headers.contains_key(FORWARDED) {
-        return elements(headers, &FORWARDED)
-            .map(|hop| forwarded_for(hop).and_then(address))
-            .collect();
+fn hops(header: ProxyHeader, headers: &HeaderMap) -> Vec<Option<SocketAddr>> {
+    match header {
+        ProxyHeader::XForwardedFor => elements(headers, &X_FORWARDED_FOR).map(address).collect(),
+        ProxyHeader::Forwarded => {
+            elements(headers, &FORWARDED).map(|hop| forwarded_for(hop).and_then(address)).collect()
+        }
     }
-    elements(headers, &X_FORWARDED_FOR).map(address).collect()
 }
 
 /// The elements of a header that is a list. Quoted commas are not looked for:
@@ -102,8 +115,16 @@ mod tests {
     }
 
     fn client(peer: &str, fields: &[(&'static str, &'static str)]) -> String {
+        client_by(ProxyHeader::XForwardedFor, peer, fields)
+    }
+
+    fn client_by(
+        header: ProxyHeader,
+        peer: &str,
+        fields: &[(&'static str, &'static str)],
+    ) -> String {
         let proxies = vec!["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
-        let edge = Edge { proxies, ..Edge::default() };
+        let edge = Edge { proxies, header, ..Edge::default() };
         edge.client(peer.parse().unwrap(), &headers(fields)).ip().to_string()
     }
 
@@ -130,12 +151,14 @@ mod tests {
     }
 
     #[test]
-    fn forwarded_goes_first() {
+    fn only_the_named_header_is_read() {
         let forwarded =
             ("forwarded", "for=192.0.2.60;proto=http;by=203.0.113.43, For=\"[2001:db8::17]:4711\"");
         let fields = [forwarded, ("x-forwarded-for", "198.51.100.7")];
-        assert_eq!(client("[::1]:5", &fields), "2001:db8::17");
-        assert_eq!(client("[::1]:5", &[("forwarded", "for=_hidden")]), "::1");
+        assert_eq!(client("[::1]:5", &fields), "198.51.100.7");
+        assert_eq!(client_by(ProxyHeader::Forwarded, "[::1]:5", &fields), "2001:db8::17");
+        let hidden = [("forwarded", "for=_hidden")];
+        assert_eq!(client_by(ProxyHeader::Forwarded, "[::1]:5", &hidden), "::1");
     }
 
     #[test]

@@ -31,8 +31,11 @@ use hyper::{
 
 pub use self::{
     error::HandshakeError,
+    extensions::Extension,
     offers::Offers,
-    response::{NotOffered, accept_key, is_allowed_on_response, upgrade_required_headers},
+    response::{
+        NotOffered, accept_key, extensions_answer, is_allowed_on_response, upgrade_required_headers,
+    },
 };
 
 /// What a request asks for.

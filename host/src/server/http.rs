@@ -24,6 +24,9 @@ const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
 /// What waits to be sent on a stream, in HTTP's own queue.
 const STREAM_SEND_BYTES: usize = 64 * 1024;
 
+/// When the host goes down: how long a connection without a request is waited for.
+const LAST_WORDS: Duration = Duration::from_millis(100);
+
 /// How much is under way on one HTTP connection: requests, and over HTTP/2 the
 /// WebSockets.
 #[derive(Clone)]
@@ -50,7 +53,7 @@ impl Busy {
             let _ = count.wait_for(|count| *count == 0).await;
             tokio::select! {
                 () = sleep(time) => return,
-                _ = count.wait_for(|count| *count > 0) => {}
+                _ = count.changed() => {}
             }
         }
     }
@@ -84,7 +87,10 @@ where
         () = busy_here.idle_for(timeout) => return,
         () = stopping.cancelled() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            tokio::select! {
+                served = connection => served,
+                () = busy_here.idle_for(LAST_WORDS) => return,
+            }
         }
     };
     if let Err(error) = served {

@@ -1,8 +1,10 @@
 //! The listener: accepts sockets, speaks HTTP, makes WebSockets of requests.
 
+mod body;
 mod edge;
 pub mod handshake;
 mod http;
+mod pieces;
 mod request;
 mod response;
 pub mod tls;
@@ -20,7 +22,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use self::edge::Edge;
+pub use self::edge::{Edge, ProxyHeader};
 use self::{
     request::{Origin, TlsFacts},
     tls::Tls,
@@ -126,7 +128,11 @@ impl Host {
 
 async fn serve_tls(host: Arc<Host>, tls: Tls, stream: TcpStream, peer: SocketAddr) {
     let timeout = Duration::from_millis(host.config.handshake_timeout_ms);
-    match tokio::time::timeout(timeout, tls.accept(stream)).await {
+    let accepted = tokio::select! {
+        accepted = tokio::time::timeout(timeout, tls.accept(stream)) => accepted,
+        () = host.stopping.cancelled() => return,
+    };
+    match accepted {
         Ok(Ok(stream)) => {
             let origin = Origin { peer, tls: Some(TlsFacts::of(&stream)) };
             http::serve(host, stream, origin).await;

@@ -1,21 +1,21 @@
 //! HTTP responses: the host's own, and those that a handler makes.
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::{
     HeaderMap, Response, StatusCode, Version,
     header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION},
 };
 
+use super::body::Whole;
 use super::handshake::{HandshakeError, is_allowed_on_response, upgrade_required_headers};
 use crate::sandbox::types;
 
 /// A response with its whole body.
-pub(super) type Answer = Response<Full<Bytes>>;
+pub(super) type Answer = Response<Whole>;
 
 /// A sentence for whoever asked.
 pub(super) fn plain(status: StatusCode, sentence: &str) -> Answer {
-    let mut response = Response::new(Full::new(Bytes::from(format!("{sentence}\n"))));
+    let mut response: Answer = Response::new(Bytes::from(format!("{sentence}\n")).into());
     *response.status_mut() = status;
     let text = HeaderValue::from_static("text/plain; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, text);
@@ -55,7 +55,7 @@ pub(super) fn no_room() -> Answer {
 
 /// What opens a WebSocket: a 101, or over HTTP/2 a 200.
 pub(super) fn opening(http1: bool, handshake: HeaderMap, extra: HeaderMap) -> Answer {
-    let mut response = Response::new(Full::default());
+    let mut response = Response::new(Whole::default());
     *response.status_mut() = if http1 { StatusCode::SWITCHING_PROTOCOLS } else { StatusCode::OK };
     *response.headers_mut() = handshake;
     response.headers_mut().extend(extra);
@@ -72,7 +72,7 @@ pub(super) fn of_handler(response: types::Response) -> Result<Answer, String> {
         .filter(|status| (200..=599).contains(&status.as_u16()))
         .ok_or_else(|| format!("the status {}, which is not from 200 to 599", response.status))?;
     let headers = headers(&response.headers)?;
-    let mut answer = Response::new(Full::new(Bytes::from(response.body)));
+    let mut answer: Answer = Response::new(Bytes::from(response.body).into());
     *answer.status_mut() = status;
     *answer.headers_mut() = headers;
     Ok(answer)

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use hyper::{
     Request, StatusCode, Version,
     body::Incoming,
+    header::SEC_WEBSOCKET_EXTENSIONS,
     http,
     upgrade::{OnUpgrade, Upgraded},
 };
@@ -17,18 +18,21 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
     Host,
-    handshake::{self, Asked, Handshake},
+    handshake::{self, Asked, Handshake, extensions_answer},
     http::{Busy, UnderWay},
+    pieces::Pieces,
     request::{Description, Origin},
     response::{self, Answer},
 };
 use crate::{
-    connection::{Connection, Guest, Options, Parts},
+    connection::{Connection, Guest, Options, Parts, deflate_options},
     messaging::ConnectionId,
+    observe::printable,
     sandbox::{
         CallError, Instance,
         types::{self, Accept},
     },
+    websocket::Agreed,
 };
 
 /// The answer to a request. Where it opens a WebSocket, that is served in a
@@ -37,12 +41,26 @@ pub(super) async fn answer<I>(
     host: &Arc<Host>,
     origin: &Origin,
     busy: &Busy,
-    mut request: Request<Incoming>,
+    request: Request<Incoming>,
 ) -> Answer
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let under_way = busy.begin();
+    let mut response = decide::<I>(host, origin, busy, request).await;
+    response.body_mut().hold(under_way);
+    response
+}
+
+async fn decide<I>(
+    host: &Arc<Host>,
+    origin: &Origin,
+    busy: &Busy,
+    mut request: Request<Incoming>,
+) -> Answer
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let upgrade = hyper::upgrade::on(&mut request);
     let (parts, _) = request.into_parts();
     let asked = match handshake::check(&parts) {
@@ -55,6 +73,10 @@ where
     };
     if matches!(asked, Asked::WebSocket(_)) && !host.edge.allows_origin(&parts.headers) {
         return response::plain(StatusCode::FORBIDDEN, "this origin is not allowed here");
+    }
+    if parts.headers.len() > host.config.headers_max {
+        let sentence = "the request has too many header fields";
+        return response::plain(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, sentence);
     }
     if host.stopping.is_cancelled() {
         return response::no_room();
@@ -72,10 +94,11 @@ where
     let answered = match (answer, asked) {
         (types::Answer::Accept(_), Asked::Nothing) => Ok(response::upgrade_required(parts.version)),
         (types::Answer::Accept(accept), Asked::WebSocket(handshake)) => {
-            accepted(host, &handshake, &accept).map(|(options, response)| {
-                let opening = Opening { host: host.clone(), id, options, guest };
+            accepted(host, &handshake, &accept).map(|accepted| {
+                let Accepted { options, agreed, response } = accepted;
+                let opening = Opening { host: host.clone(), id, options, agreed, guest };
                 match parts.version {
-                    Version::HTTP_2 => host.tasks.spawn(opening.over_http2(upgrade, under_way)),
+                    Version::HTTP_2 => host.tasks.spawn(opening.over_http2(upgrade, busy.begin())),
                     _ => host.tasks.spawn(opening.over_http1::<I>(upgrade)),
                 };
                 response
@@ -114,28 +137,37 @@ fn no_room(host: &Host, why: &str) -> Answer {
 
 fn handler_failed(host: &Host, id: ConnectionId, why: &str) -> Answer {
     let plugin = &host.plugin.name;
+    let why = printable(why, host.config.log_line_max_bytes);
     tracing::warn!(%plugin, connection = %id, callback = "init", code = 500, "handler failed: `init` {why}");
     response::plain(StatusCode::INTERNAL_SERVER_ERROR, "the handler failed")
 }
 
-/// What the handler accepted, checked: the options, and the response that opens
-/// the WebSocket.
+/// What the handler accepted.
+struct Accepted {
+    options: Options,
+    agreed: Option<Agreed>,
+    /// What opens the WebSocket.
+    response: Answer,
+}
+
+/// Checks what the handler accepted, and agrees on compression.
 ///
 /// # Errors
 /// What is not valid of it.
-fn accepted(
-    host: &Host,
-    handshake: &Handshake,
-    accept: &Accept,
-) -> Result<(Options, Answer), String> {
+fn accepted(host: &Host, handshake: &Handshake, accept: &Accept) -> Result<Accepted, String> {
     let subprotocol = accept.subprotocol.as_deref();
-    let own = handshake.response_headers(subprotocol).map_err(|error| error.to_string())?;
+    let mut own = handshake.response_headers(subprotocol).map_err(|error| error.to_string())?;
     let extra = response::headers(&accept.headers)?;
     let options = Options::new(&accept.options, &host.config)?;
+    let deflate = deflate_options(&accept.options).map_err(|error| error.to_string())?;
+    let agreed = deflate.and_then(|options| handshake.offers.deflate(&options));
+    if let Some(agreed) = &agreed {
+        own.insert(SEC_WEBSOCKET_EXTENSIONS, extensions_answer(agreed));
+    }
     if subprotocol.is_none() && !handshake.offers.subprotocols().is_empty() {
         picks_none(host);
     }
-    Ok((options, response::opening(handshake.is_http1(), own, extra)))
+    Ok(Accepted { options, agreed, response: response::opening(handshake.is_http1(), own, extra) })
 }
 
 /// A WebSocket whose response is on its way. If the peer goes before it has it,
@@ -144,6 +176,7 @@ struct Opening {
     host: Arc<Host>,
     id: ConnectionId,
     options: Options,
+    agreed: Option<Agreed>,
     guest: Guest,
 }
 
@@ -166,7 +199,7 @@ impl Opening {
     async fn over_http2(self, upgrade: OnUpgrade, under_way: UnderWay) {
         let upgraded: Result<Upgraded, _> = upgrade.await;
         if let Ok(upgraded) = upgraded {
-            self.serve(TokioIo::new(upgraded), Bytes::new()).await;
+            self.serve(Pieces(TokioIo::new(upgraded)), Bytes::new()).await;
         }
         drop(under_way);
     }
@@ -175,13 +208,14 @@ impl Opening {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Self { host, id, options, guest } = self;
+        let Self { host, id, options, agreed, guest } = self;
         Connection::new(Parts {
             id,
             plugin: host.plugin.name.clone(),
             config: host.config.clone(),
             hub: host.hub.clone(),
             options,
+            agreed,
             guest,
             stream,
             early,

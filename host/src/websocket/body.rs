@@ -1,16 +1,13 @@
-//! The payload of a message that arrives bit by bit.
-//!
-//! The only `unsafe` of the protocol is here: text that was checked as it came
-//! isn't checked again when it is whole, and the room that is lent for reading
-//! into can't be used to change what was checked.
-#![allow(unsafe_code)]
+//! The payload of a plain message that arrives bit by bit.
 
-use bytes::{
-    Buf, BufMut, Bytes, BytesMut,
-    buf::{Limit, UninitSlice},
+use bytes::{Buf, BytesMut};
+
+use super::{
+    DecodeError, Message,
+    content::{Content, PayloadSpace},
+    header::DataKind,
+    mask::Mask,
 };
-
-use super::{DecodeError, Message, Utf8Bytes, Utf8Place, header::DataKind, mask::Mask, utf8};
 
 /// What is reserved at most before a payload's bytes have come. A length that
 /// is only claimed costs no more, in address space; pages aren't touched.
@@ -20,22 +17,16 @@ const FIRST_RESERVATION_MAX_BYTES: usize = 64 * 1024;
 /// well, and takes the frames behind this one along.
 const DIRECT_READ_MIN_BYTES: usize = 16 * 1024;
 
-/// A data message of which a part is here, and the frame that it is in.
-///
-/// `bytes` is three runs: text found valid (in a binary message none), bytes
-/// unmasked, bytes as they came. Invariant: `valid_len <= unmasked_len <=
-/// bytes.len() <= frame_end`, and in a text `bytes[..valid_len]` is UTF-8. It
-/// rests on this file alone: the fields are private, and only bytes behind
-/// `unmasked_len` are ever changed.
+/// A message that isn't compressed, of which a part is here, and the frame that
+/// it is in.
 #[derive(Debug)]
 pub(super) struct Body {
-    kind: DataKind,
-    bytes: Vec<u8>,
-    valid_len: usize,
+    content: Content,
+    /// How much of the content is unmasked; the rest is as it came.
     unmasked_len: usize,
     /// The mask of the frame, turned to `unmasked_len`.
     mask: Mask,
-    /// How long `bytes` is when the frame is whole.
+    /// How long the content is when the frame is whole.
     frame_end: usize,
     /// Whether the frame is the message's last one.
     fin: bool,
@@ -44,13 +35,13 @@ pub(super) struct Body {
 impl Body {
     /// Begins a message with its first frame, of `len` bytes.
     pub(super) fn begin(kind: DataKind, fin: bool, len: usize, mask: Mask) -> Self {
-        Self { kind, bytes: Vec::new(), valid_len: 0, unmasked_len: 0, mask, frame_end: len, fin }
+        Self { content: Content::new(kind), unmasked_len: 0, mask, frame_end: len, fin }
     }
 
     /// Goes on with the message's next frame, which ends where the message is
     /// `end` bytes long. The frame before it must be whole.
     pub(super) fn go_on(&mut self, fin: bool, end: usize, mask: Mask) {
-        debug_assert!(self.missing() == 0 && self.unmasked_len == self.bytes.len());
+        debug_assert!(self.missing() == 0 && self.unmasked_len == self.content.len());
         self.fin = fin;
         self.frame_end = end;
         self.mask = mask;
@@ -63,7 +54,7 @@ impl Body {
 
     /// How many bytes the frame at hand lacks.
     pub(super) fn missing(&self) -> usize {
-        self.frame_end.saturating_sub(self.bytes.len())
+        self.frame_end.saturating_sub(self.content.len())
     }
 
     /// Whether the message is whole.
@@ -80,10 +71,11 @@ impl Body {
     ) -> Result<(), DecodeError> {
         let len = self.missing().min(input.len());
         self.reserve(len, size_max);
-        self.bytes.extend_from_slice(&input[..len]);
+        self.content.append(&input[..len]);
         input.advance(len);
-        self.unmask();
-        self.check()
+        self.mask.apply(self.content.unchecked_mut(self.unmasked_len));
+        self.unmasked_len = self.content.len();
+        self.content.check()
     }
 
     /// Room for some of what the frame lacks, where that is much.
@@ -93,85 +85,35 @@ impl Body {
             return None;
         }
         self.reserve(DIRECT_READ_MIN_BYTES, size_max);
-        let spare = self.bytes.capacity() - self.bytes.len();
-        Some(PayloadSpace((&mut self.bytes).limit(missing.min(spare))))
+        Some(self.content.space(missing))
     }
 
     /// The message, once it is whole.
     pub(super) fn into_message(self) -> Result<Message, DecodeError> {
-        let bytes = Bytes::from(self.bytes);
-        match self.kind {
-            DataKind::Binary => Ok(Message::Binary(bytes)),
-            DataKind::Text if self.valid_len < bytes.len() => {
-                Err(DecodeError::Utf8(Utf8Place::Text))
-            }
-            // SAFETY: `valid_len` is the length of all, and that much was
-            // found to be UTF-8; see the invariant of `Body`.
-            DataKind::Text => Ok(Message::Text(unsafe { Utf8Bytes::from_bytes_unchecked(bytes) })),
-        }
+        self.content.into_message()
     }
 
-    /// Makes room for `arriving` bytes. Grows by doubling, so that the room is
-    /// never much more than what has come, and never to more than the frame's
-    /// end (the message's limit, where other frames follow).
+    /// Makes room for `arriving` bytes: never much more than what has come, and
+    /// never to more than the frame's end (the message's limit, where other
+    /// frames follow).
     fn reserve(&mut self, arriving: usize, size_max: usize) {
-        let len = self.bytes.len();
-        let capacity = self.bytes.capacity();
-        if capacity - len >= arriving {
-            return;
-        }
-        let doubled = capacity.saturating_mul(2);
-        let wanted = doubled.max(self.frame_end.min(FIRST_RESERVATION_MAX_BYTES));
+        let likely = self.frame_end.min(FIRST_RESERVATION_MAX_BYTES);
         let bound = if self.fin { self.frame_end } else { size_max };
-        self.bytes.reserve_exact(wanted.min(bound).max(len + arriving) - len);
-    }
-
-    fn unmask(&mut self) {
-        self.mask.apply(&mut self.bytes[self.unmasked_len..]);
-        self.unmasked_len = self.bytes.len();
-    }
-
-    fn check(&mut self) -> Result<(), DecodeError> {
-        if self.kind == DataKind::Text {
-            let new = &self.bytes[self.valid_len..self.unmasked_len];
-            self.valid_len += utf8::whole_chars(new)
-                .map_err(|utf8::NotUtf8| DecodeError::Utf8(Utf8Place::Text))?;
-        }
-        Ok(())
+        self.content.reserve(arriving, likely, bound);
     }
 
     /// How many bytes are reserved.
     #[cfg(test)]
     pub(super) fn reserved_bytes(&self) -> usize {
-        self.bytes.capacity()
-    }
-}
-
-/// Room for bytes of a payload that are read from the socket. It can only be
-/// added to, never beyond the frame's end.
-#[derive(Debug)]
-pub struct PayloadSpace<'a>(Limit<&'a mut Vec<u8>>);
-
-// SAFETY: every call is handed on to `Limit<&mut Vec<u8>>` as it is, which
-// keeps the contract of `BufMut`.
-unsafe impl BufMut for PayloadSpace<'_> {
-    fn remaining_mut(&self) -> usize {
-        self.0.remaining_mut()
-    }
-
-    unsafe fn advance_mut(&mut self, count: usize) {
-        // SAFETY: the caller gives the guarantee that is asked for here.
-        unsafe { self.0.advance_mut(count) }
-    }
-
-    fn chunk_mut(&mut self) -> &mut UninitSlice {
-        self.0.chunk_mut()
+        self.content.reserved_bytes()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use bytes::BufMut;
+
+    use super::{super::Utf8Place, *};
 
     const MASK: [u8; 4] = [1, 2, 3, 4];
 

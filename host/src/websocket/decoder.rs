@@ -2,7 +2,10 @@
 
 use bytes::BytesMut;
 
-use super::{DecodeError, Message, PayloadSpace, progress::Progress};
+use super::{
+    Agreed, DecodeError, Message, PayloadSpace, deflate::Inflate, partial::Rules,
+    progress::Progress,
+};
 
 /// Decodes what one client sends.
 ///
@@ -11,7 +14,8 @@ use super::{DecodeError, Message, PayloadSpace, progress::Progress};
 /// so the caller's buffer can be given back after every call.
 ///
 /// For a payload it reserves at most twice what has come, or 64 KiB for a
-/// length that is only claimed, and never more than the limit given.
+/// length that is only claimed, and never more than the limit given. A
+/// compressed one is inflated as it comes, and what counts is what comes out.
 ///
 /// ```
 /// use bytes::BytesMut;
@@ -28,6 +32,8 @@ use super::{DecodeError, Message, PayloadSpace, progress::Progress};
 #[derive(Debug)]
 pub struct Decoder {
     message_size_max: usize,
+    /// Where compression was agreed on.
+    inflate: Option<Box<Inflate>>,
     state: State,
 }
 
@@ -46,7 +52,15 @@ impl Decoder {
     /// `message_size_max` bytes, its fragments joined, is an error.
     #[must_use]
     pub fn new(message_size_max: usize) -> Self {
-        Self { message_size_max, state: State::Open(Progress::default()) }
+        Self { message_size_max, inflate: None, state: State::Open(Progress::default()) }
+    }
+
+    /// The same, for a connection that this compression was agreed on for.
+    /// Messages may come compressed then, or not, each as the client likes.
+    #[must_use]
+    pub fn with_deflate(message_size_max: usize, agreed: &Agreed) -> Self {
+        let inflate = Some(Box::new(Inflate::new(agreed)));
+        Self { inflate, ..Self::new(message_size_max) }
     }
 
     /// Changes the limit from now on. A message begun that is known to be
@@ -63,17 +77,20 @@ impl Decoder {
     /// Takes the next message from the front of `input`. None: `input` is used
     /// up, and more must be read. After a Close frame all input is dropped.
     ///
-    /// A message that is all in `input` isn't copied: it shares the buffer,
-    /// and keeps it alive.
+    /// A message that is all in `input` and not compressed isn't copied: it
+    /// shares the buffer, and keeps it alive.
     ///
     /// # Errors
     ///
     /// [`DecodeError`], as soon as a byte arrives that can't be right; a
-    /// message over the limit when its header has come. From then on every
-    /// call returns the same error.
+    /// message over the limit when its header has come or, if it is compressed,
+    /// when it is inflated that far. From then on every call returns the same
+    /// error.
     pub fn decode(&mut self, input: &mut BytesMut) -> Result<Option<Message>, DecodeError> {
+        let mut rules =
+            Rules { size_max: self.message_size_max, inflate: self.inflate.as_deref_mut() };
         let result = match &mut self.state {
-            State::Open(progress) => progress.next_message(input, self.message_size_max),
+            State::Open(progress) => progress.next_message(input, &mut rules),
             State::Closed => Ok(None),
             State::Failed(error) => Err(*error),
         };
@@ -109,7 +126,8 @@ impl Decoder {
     }
 
     /// Whether the decoder is between messages: nothing is begun, and no
-    /// memory is held.
+    /// memory is held, but for what the client may refer to where it takes its
+    /// compressor's context over.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         match &self.state {

@@ -75,6 +75,11 @@ pub enum ProtocolError {
     /// used" (5.2); browsers refuse such frames as well.
     #[error("the frame's length is not encoded in the fewest bytes")]
     LengthNotMinimal,
+    /// A compressed message that isn't DEFLATE data, or ends in the midst of it
+    /// (RFC 7692, 7.2.2). No RFC names a code: 1007 is for data of the wrong
+    /// type inside a message, but here there is no message yet.
+    #[error("a compressed message is not valid DEFLATE data")]
+    Deflate,
     /// A Close frame with half a code (5.5.1).
     #[error("a Close frame has a payload of one byte")]
     ClosePayloadOfOneByte,
@@ -89,12 +94,13 @@ mod tests {
 
     #[test]
     fn every_error_has_its_code_and_a_sentence() {
-        let cases: [(DecodeError, u16, &str); 4] = [
+        let cases: [(DecodeError, u16, &str); 5] = [
             (
                 ProtocolError::ReservedOpcode(0xb).into(),
                 1002,
                 "the frame's opcode is 0xb, which is reserved",
             ),
+            (ProtocolError::Deflate.into(), 1002, "a compressed message is not valid DEFLATE data"),
             (DecodeError::Utf8(Utf8Place::Text), 1007, "the text message is not UTF-8"),
             (
                 DecodeError::Utf8(Utf8Place::CloseReason),

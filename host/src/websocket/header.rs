@@ -75,6 +75,8 @@ pub(super) struct ReservedBits(u8);
 impl ReservedBits {
     /// None of them: no extension.
     pub(super) const NONE: Self = Self(0);
+    /// RSV1: the message is compressed (RFC 7692, 6).
+    pub(super) const COMPRESSED: Self = Self(0x40);
 }
 
 /// The header of a frame from a client.
@@ -83,6 +85,8 @@ pub(super) struct Header {
     /// Whether this is the message's last frame.
     pub(super) fin: bool,
     pub(super) opcode: Opcode,
+    /// Which of those that are allowed are set.
+    pub(super) reserved: ReservedBits,
     pub(super) payload_len_bytes: u64,
     pub(super) mask: Mask,
 }
@@ -105,7 +109,7 @@ impl Header {
         let Some((&[first, second], rest)) = bytes.split_first_chunk() else {
             return Ok(Parsed::Partial { needed_bytes: 2 });
         };
-        let (fin, opcode) = parse_first(first, allowed)?;
+        let (fin, opcode, reserved) = parse_first(first, allowed)?;
         check_second(second, fin, opcode)?;
         let needed_bytes = 2 + extended_len_bytes(second) + size_of::<Mask>();
         let Some((payload_len_bytes, rest)) = parse_len(second & LEN, rest)? else {
@@ -114,16 +118,26 @@ impl Header {
         let Some(key) = rest.first_chunk() else {
             return Ok(Parsed::Partial { needed_bytes });
         };
-        let header = Self { fin, opcode, payload_len_bytes, mask: Mask::new(*key) };
+        let mask = Mask::new(*key);
+        let header = Self { fin, opcode, reserved, payload_len_bytes, mask };
         Ok(Parsed::Whole(header, needed_bytes))
     }
 }
 
-fn parse_first(first: u8, allowed: ReservedBits) -> Result<(bool, Opcode), ProtocolError> {
-    if first & RESERVED & !allowed.0 != 0 {
+fn parse_first(
+    first: u8,
+    allowed: ReservedBits,
+) -> Result<(bool, Opcode, ReservedBits), ProtocolError> {
+    let reserved = first & RESERVED;
+    if reserved & !allowed.0 != 0 {
         return Err(ProtocolError::ReservedBits);
     }
-    Ok((first & FIN != 0, Opcode::from_bits(first & OPCODE)?))
+    let opcode = Opcode::from_bits(first & OPCODE)?;
+    // They are said of a message, by its first frame (RFC 7692, 6).
+    if reserved != 0 && !matches!(opcode, Opcode::Data(_)) {
+        return Err(ProtocolError::ReservedBits);
+    }
+    Ok((first & FIN != 0, opcode, ReservedBits(reserved)))
 }
 
 fn check_second(second: u8, fin: bool, opcode: Opcode) -> Result<(), ProtocolError> {
@@ -170,8 +184,13 @@ fn parse_len(short: u8, rest: &[u8]) -> Result<Option<(u64, &[u8])>, ProtocolErr
 }
 
 /// Writes the header of an unmasked, unfragmented frame.
-pub(super) fn put_header(opcode: Opcode, payload_len_bytes: usize, out: &mut impl BufMut) {
-    out.put_u8(FIN | opcode.bits());
+pub(super) fn put_header(
+    opcode: Opcode,
+    reserved: ReservedBits,
+    payload_len_bytes: usize,
+    out: &mut impl BufMut,
+) {
+    out.put_u8(FIN | reserved.0 | opcode.bits());
     if let Ok(len @ ..LEN_IS_16_BIT) = u8::try_from(payload_len_bytes) {
         out.put_u8(len);
     } else if let Ok(len) = u16::try_from(payload_len_bytes) {
@@ -210,7 +229,8 @@ mod tests {
         for (start, fin, opcode, payload_len_bytes) in examples {
             let bytes = masked(start);
             let mask = Mask::new([0x37, 0xfa, 0x21, 0x3d]);
-            let header = Header { fin, opcode, payload_len_bytes, mask };
+            let reserved = ReservedBits::NONE;
+            let header = Header { fin, opcode, reserved, payload_len_bytes, mask };
             assert_eq!(parse(&bytes), Ok(Parsed::Whole(header, bytes.len())));
             for cut in 2..bytes.len() {
                 let partial = Parsed::Partial { needed_bytes: bytes.len() };
@@ -250,13 +270,18 @@ mod tests {
     }
 
     #[test]
-    fn a_reserved_bit_can_be_allowed() {
-        let bytes = masked(&[0xc1, 0x80]);
-        assert!(matches!(Header::parse(&bytes, ReservedBits(0x40)), Ok(Parsed::Whole(..))));
-        assert_eq!(
-            Header::parse(&[0xe1, 0x80], ReservedBits(0x40)),
-            Err(ProtocolError::ReservedBits)
-        );
+    fn a_reserved_bit_can_be_allowed_on_a_messages_first_frame() {
+        let parse = |bytes: &[u8]| Header::parse(bytes, ReservedBits::COMPRESSED);
+        for first in [0xc1, 0x41, 0xc2, 0x42] {
+            let Ok(Parsed::Whole(header, _)) = parse(&masked(&[first, 0x80])) else { panic!() };
+            assert_eq!(header.reserved, ReservedBits::COMPRESSED);
+        }
+        let Ok(Parsed::Whole(header, _)) = parse(&masked(&[0x81, 0x80])) else { panic!() };
+        assert_eq!(header.reserved, ReservedBits::NONE);
+        // RSV2, RSV3, a continuation, a Close, a ping, a pong.
+        for first in [0xe1, 0xd1, 0xc0, 0x40, 0xc8, 0xc9, 0xca] {
+            assert_eq!(parse(&[first, 0x80]), Err(ProtocolError::ReservedBits), "{first:x}");
+        }
     }
 
     #[test]
@@ -271,7 +296,7 @@ mod tests {
         ];
         for (len, expected) in cases {
             let mut out = Vec::new();
-            put_header(BINARY, len, &mut out);
+            put_header(BINARY, ReservedBits::NONE, len, &mut out);
             assert_eq!(out, expected);
         }
     }

@@ -4,15 +4,14 @@ use bytes::{Buf, BytesMut};
 
 use super::{
     DecodeError, Message, ProtocolError, Utf8Place,
-    body::{Body, PayloadSpace},
+    body::Body,
+    content::PayloadSpace,
     header::{DataKind, ReservedBits},
     mask::Mask,
+    partial::{Partial, Rules, message_len},
     start::{DataFrame, Start, Taken},
     utf8,
 };
-
-/// No extension is agreed on, so no reserved bit has a meaning.
-const RESERVED_BITS_ALLOWED: ReservedBits = ReservedBits::NONE;
 
 /// What has been begun. Between messages that is nothing, and takes no memory.
 #[derive(Debug, Default)]
@@ -24,12 +23,12 @@ struct Begun {
     /// header or, if it is a control frame, of the whole.
     start: BytesMut,
     /// The data message of which a part is here.
-    body: Option<Body>,
+    message: Option<Partial>,
 }
 
 impl Begun {
     fn is_nothing(&self) -> bool {
-        self.start.is_empty() && self.body.is_none()
+        self.start.is_empty() && self.message.is_none()
     }
 }
 
@@ -38,9 +37,9 @@ impl Progress {
     pub(super) fn next_message(
         &mut self,
         input: &mut BytesMut,
-        size_max: usize,
+        rules: &mut Rules<'_>,
     ) -> Result<Option<Message>, DecodeError> {
-        let message = self.decode(input, size_max)?;
+        let message = self.decode(input, rules)?;
         if self.0.as_ref().is_some_and(|begun| begun.is_nothing()) {
             self.0 = None;
         }
@@ -52,42 +51,42 @@ impl Progress {
         self.0.is_none()
     }
 
-    /// How long the message begun is when its frame at hand is whole.
+    /// How long the message begun is known to be.
     pub(super) fn message_end(&self) -> usize {
-        self.body().map_or(0, Body::end)
+        self.partial().map_or(0, Partial::end)
     }
 
     /// Room for the payload at hand, where much of it is missing.
     pub(super) fn payload_space(&mut self, size_max: usize) -> Option<PayloadSpace<'_>> {
-        self.body_mut()?.space(size_max)
+        self.partial_mut()?.space(size_max)
     }
 
     /// How many bytes of payload are reserved.
     #[cfg(test)]
     pub(super) fn reserved_bytes(&self) -> usize {
-        self.body().map_or(0, Body::reserved_bytes)
+        self.partial().map_or(0, Partial::reserved_bytes)
     }
 
     fn decode(
         &mut self,
         input: &mut BytesMut,
-        size_max: usize,
+        rules: &mut Rules<'_>,
     ) -> Result<Option<Message>, DecodeError> {
         loop {
-            if let Some(body) = self.body_mut() {
-                body.fill(input, size_max)?;
-                if body.is_whole() {
-                    return self.take_body().map(Body::into_message).transpose();
+            if let Some(partial) = self.partial_mut() {
+                partial.fill(input, rules.size_max)?;
+                if partial.is_whole() {
+                    return self.take_partial().map(|whole| whole.finish(rules)).transpose();
                 }
-                if body.missing() > 0 {
+                if !partial.is_frame_whole() {
                     return Ok(None);
                 }
             }
-            match self.next_start(input)? {
+            match self.next_start(input, rules.reserved_bits())? {
                 None => return Ok(None),
                 Some(Start::Control(message)) => return Ok(Some(message)),
                 Some(Start::Data(frame)) => {
-                    if let Some(message) = self.begin_frame(frame, input, size_max)? {
+                    if let Some(message) = self.begin_frame(&frame, input, rules)? {
                         return Ok(Some(message));
                     }
                 }
@@ -96,13 +95,17 @@ impl Progress {
     }
 
     /// Takes the start of the next frame; none: it has not all come.
-    fn next_start(&mut self, input: &mut BytesMut) -> Result<Option<Start>, DecodeError> {
+    fn next_start(
+        &mut self,
+        input: &mut BytesMut,
+        allowed: ReservedBits,
+    ) -> Result<Option<Start>, DecodeError> {
         loop {
             let from = match &mut self.0 {
                 Some(begun) if !begun.start.is_empty() => &mut begun.start,
                 _ => &mut *input,
             };
-            match Start::take(from, RESERVED_BITS_ALLOWED)? {
+            match Start::take(from, allowed)? {
                 Taken::Whole(start) => return Ok(Some(start)),
                 Taken::Partial { needed_bytes } => {
                     if !self.keep_start(needed_bytes, input) {
@@ -130,54 +133,60 @@ impl Progress {
     /// all here, else the message begun.
     fn begin_frame(
         &mut self,
-        frame: DataFrame,
+        frame: &DataFrame,
         input: &mut BytesMut,
-        size_max: usize,
+        rules: &mut Rules<'_>,
     ) -> Result<Option<Message>, DecodeError> {
-        let DataFrame { begins, fin, len_bytes, mask } = frame;
-        match (begins, self.body_mut()) {
+        match (frame.begins, self.partial_mut()) {
             (None, None) => Err(ProtocolError::ContinuationOfNothing.into()),
             (Some(_), Some(_)) => Err(ProtocolError::MessageInsideMessage.into()),
-            (None, Some(body)) => {
-                body.go_on(fin, message_len(body.end(), len_bytes, size_max)?, mask);
-                Ok(None)
-            }
-            (Some(kind), None) => {
-                let len = message_len(0, len_bytes, size_max)?;
-                if fin && len <= input.len() {
-                    return whole_message(kind, input.split_to(len), mask).map(Some);
-                }
-                self.begun_mut().body = Some(Body::begin(kind, fin, len, mask));
-                Ok(None)
-            }
+            (None, Some(partial)) => partial.go_on(frame, rules.size_max).map(|()| None),
+            (Some(kind), None) => self.begin_message(kind, frame, input, rules),
         }
+    }
+
+    fn begin_message(
+        &mut self,
+        kind: DataKind,
+        frame: &DataFrame,
+        input: &mut BytesMut,
+        rules: &mut Rules<'_>,
+    ) -> Result<Option<Message>, DecodeError> {
+        let partial = if frame.compressed {
+            // The header's parser has refused it where nothing was agreed on.
+            let inflate = rules.inflate.as_ref().ok_or(ProtocolError::ReservedBits)?;
+            let mut message = inflate.begin(kind, frame);
+            message.fill(input, rules.size_max)?;
+            Partial::Compressed(message)
+        } else {
+            let len = message_len(0, frame.len_bytes, rules.size_max)?;
+            if frame.fin && len <= input.len() {
+                return whole_message(kind, input.split_to(len), frame.mask).map(Some);
+            }
+            Partial::Plain(Body::begin(kind, frame.fin, len, frame.mask))
+        };
+        if partial.is_whole() {
+            return partial.finish(rules).map(Some);
+        }
+        self.begun_mut().message = Some(partial);
+        Ok(None)
     }
 
     fn begun_mut(&mut self) -> &mut Begun {
         self.0.get_or_insert_default()
     }
 
-    fn body(&self) -> Option<&Body> {
-        self.0.as_ref()?.body.as_ref()
+    fn partial(&self) -> Option<&Partial> {
+        self.0.as_ref()?.message.as_ref()
     }
 
-    fn body_mut(&mut self) -> Option<&mut Body> {
-        self.0.as_mut()?.body.as_mut()
+    fn partial_mut(&mut self) -> Option<&mut Partial> {
+        self.0.as_mut()?.message.as_mut()
     }
 
-    fn take_body(&mut self) -> Option<Body> {
-        self.0.as_mut()?.body.take()
+    fn take_partial(&mut self) -> Option<Partial> {
+        self.0.as_mut()?.message.take()
     }
-}
-
-/// The length of a message of which `joined` bytes are there when a frame of
-/// `frame_len` bytes is added.
-fn message_len(joined: usize, frame_len: u64, size_max: usize) -> Result<usize, DecodeError> {
-    usize::try_from(frame_len)
-        .ok()
-        .and_then(|frame_len| joined.checked_add(frame_len))
-        .filter(|&len| len <= size_max)
-        .ok_or(DecodeError::TooBig { limit_bytes: size_max })
 }
 
 /// An unfragmented message whose payload is all here: nothing is copied.

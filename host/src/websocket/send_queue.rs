@@ -7,7 +7,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use super::{
     Message,
     encoder::frame_parts,
-    header::{SENT_LEN_MAX_BYTES, put_header},
+    header::{Opcode, ReservedBits, SENT_LEN_MAX_BYTES, put_header},
 };
 
 /// Payloads of this length and more are queued as they are, shorter ones are
@@ -49,12 +49,17 @@ impl SendQueue {
     /// copied but shared.
     pub fn push(&mut self, message: &Message) {
         let (opcode, payload) = frame_parts(message);
-        let copied = if is_copied(&payload) { payload.len() } else { 0 };
+        self.push_frame(opcode, ReservedBits::NONE, &payload);
+    }
+
+    /// The same for any frame.
+    pub(super) fn push_frame(&mut self, opcode: Opcode, reserved: ReservedBits, payload: &Bytes) {
+        let copied = if is_copied(payload) { payload.len() } else { 0 };
         self.tail.reserve(SENT_LEN_MAX_BYTES + copied);
         let before = self.tail.len();
-        put_header(opcode, payload.len(), &mut self.tail);
+        put_header(opcode, reserved, payload.len(), &mut self.tail);
         self.len_bytes += self.tail.len() - before;
-        self.push_bytes(&payload);
+        self.push_bytes(payload);
     }
 
     /// Puts a frame made by [`encode_frame`](super::encode_frame) behind what

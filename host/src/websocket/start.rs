@@ -32,6 +32,8 @@ pub(super) enum Taken {
 pub(super) struct DataFrame {
     /// The message that begins; none: more of the one begun.
     pub(super) begins: Option<DataKind>,
+    /// Whether the message is compressed; said by its first frame alone.
+    pub(super) compressed: bool,
     /// Whether it is the message's last frame.
     pub(super) fin: bool,
     pub(super) len_bytes: u64,
@@ -51,8 +53,9 @@ impl Start {
             Opcode::Continuation => None,
         };
         input.advance(header_len);
-        let Header { fin, payload_len_bytes: len_bytes, mask, .. } = header;
-        Ok(Taken::Whole(Self::Data(DataFrame { begins, fin, len_bytes, mask })))
+        let Header { fin, reserved, payload_len_bytes: len_bytes, mask, .. } = header;
+        let compressed = reserved == ReservedBits::COMPRESSED;
+        Ok(Taken::Whole(Self::Data(DataFrame { begins, compressed, fin, len_bytes, mask })))
     }
 }
 

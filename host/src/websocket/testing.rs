@@ -32,6 +32,11 @@ impl ClientFrame {
         Self { fin: false, ..self }
     }
 
+    /// With RSV1 set.
+    pub(super) fn compressed(self) -> Self {
+        Self { opcode: self.opcode | 0x40, ..self }
+    }
+
     pub(super) fn masked_by(self, key: [u8; 4]) -> Self {
         Self { key, ..self }
     }
@@ -69,7 +74,16 @@ pub(super) type Decoded = (Vec<Message>, Option<DecodeError>);
 /// Big payloads are read in place now and then. Looks after each call whether
 /// too much memory is reserved.
 pub(super) fn decode_pieces(stream: &[u8], lengths: &[usize], size_max: usize) -> Decoded {
-    let mut decoder = Decoder::new(size_max);
+    decode_pieces_by(Decoder::new(size_max), stream, lengths, size_max)
+}
+
+/// The same by this decoder.
+pub(super) fn decode_pieces_by(
+    mut decoder: Decoder,
+    stream: &[u8],
+    lengths: &[usize],
+    size_max: usize,
+) -> Decoded {
     let mut messages = Vec::new();
     let mut stream = stream;
     let mut lengths = lengths.iter().cycle();

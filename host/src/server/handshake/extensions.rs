@@ -10,15 +10,34 @@
 
 use super::headers::is_token_byte;
 
-/// How many extensions a header's value lists; none: its syntax is wrong.
-pub(super) fn count(value: &[u8]) -> Option<usize> {
+/// An extension that is offered, with its parameters. All are tokens.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Extension {
+    name: String,
+    parameters: Vec<(String, Option<String>)>,
+}
+
+impl Extension {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its parameters in order, each with its value if it has one.
+    pub fn parameters(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        self.parameters.iter().map(|(name, value)| (name.as_str(), value.as_deref()))
+    }
+}
+
+/// The extensions that a header's value lists; none: its syntax is wrong.
+pub(super) fn parse(value: &[u8]) -> Option<Vec<Extension>> {
     let mut rest = Rest(value.trim_ascii());
-    let mut extensions = 0;
+    let mut extensions = Vec::new();
     while !rest.0.is_empty() {
         // Elements of a list may be empty.
         if !rest.eat(b',') {
-            rest.extension()?;
-            extensions += 1;
+            extensions.push(rest.extension()?);
             if !rest.0.is_empty() && !rest.eat(b',') {
                 return None;
             }
@@ -31,18 +50,17 @@ pub(super) fn count(value: &[u8]) -> Option<usize> {
 struct Rest<'a>(&'a [u8]);
 
 impl Rest<'_> {
-    fn extension(&mut self) -> Option<()> {
-        self.token()?;
+    fn extension(&mut self) -> Option<Extension> {
+        let mut extension = Extension { name: self.token()?, parameters: Vec::new() };
         while self.eat(b';') {
-            self.token()?;
-            if self.eat(b'=') {
-                self.value()?;
-            }
+            let name = self.token()?;
+            let value = if self.eat(b'=') { Some(self.value()?) } else { None };
+            extension.parameters.push((name, value));
         }
-        Some(())
+        Some(extension)
     }
 
-    fn value(&mut self) -> Option<()> {
+    fn value(&mut self) -> Option<String> {
         match self.0 {
             [b'"', quoted @ ..] => {
                 self.0 = quoted;
@@ -52,23 +70,25 @@ impl Rest<'_> {
         }
     }
 
-    fn token(&mut self) -> Option<()> {
-        let len = self.0.iter().take_while(|&&byte| is_token_byte(byte)).count();
-        self.skip(len);
-        (len > 0).then_some(())
+    fn token(&mut self) -> Option<String> {
+        let bytes = self.0.iter().take_while(|&&byte| is_token_byte(byte));
+        // ASCII, all of it.
+        let token: String = bytes.map(|&byte| char::from(byte)).collect();
+        self.skip(token.len());
+        (!token.is_empty()).then_some(token)
     }
 
-    fn rest_of_quoted_token(&mut self) -> Option<()> {
-        let mut is_empty = true;
+    fn rest_of_quoted_token(&mut self) -> Option<String> {
+        let mut token = String::new();
         loop {
             match *self.0 {
                 [b'"', ..] => {
                     self.skip(1);
-                    return (!is_empty).then_some(());
+                    return (!token.is_empty()).then_some(token);
                 }
                 [b'\\', byte, ref rest @ ..] | [byte, ref rest @ ..] if is_token_byte(byte) => {
                     self.0 = rest;
-                    is_empty = false;
+                    token.push(byte.into());
                 }
                 _ => return None,
             }
@@ -94,19 +114,32 @@ mod tests {
 
     use super::*;
 
+    /// A list as it would be written plainly.
+    fn plain(value: &str) -> Option<String> {
+        let write = |extension: &Extension| {
+            let mut text = extension.name().to_owned();
+            for (name, value) in extension.parameters() {
+                text += &value.map_or(format!(";{name}"), |value| format!(";{name}={value}"));
+            }
+            text
+        };
+        Some(parse(value.as_bytes())?.iter().map(write).collect::<Vec<_>>().join(","))
+    }
+
     #[test]
-    fn lists_are_counted() {
-        for (value, extensions) in [
-            ("permessage-deflate", 1),
-            ("permessage-deflate; client_max_window_bits", 1),
-            ("permessage-deflate; server_max_window_bits=10, permessage-deflate", 2),
-            ("foo;bar = \"ba\\z\" ;x=1 , baz", 2),
-            ("deflate-stream,mux;max-channels=4;flow-control , deflate-stream", 3),
-            (", ,a,,b,", 2),
-            ("", 0),
-            (" , ", 0),
+    fn lists_are_read() {
+        for (value, expected) in [
+            ("permessage-deflate", "permessage-deflate"),
+            ("permessage-deflate; client_bits", "permessage-deflate;client_bits"),
+            ("deflate; bits=10, deflate", "deflate;bits=10,deflate"),
+            ("deflate; bits=\"10\"; bits=9", "deflate;bits=10;bits=9"),
+            ("foo;bar = \"ba\\z\" ;x=1 , baz", "foo;bar=baz;x=1,baz"),
+            ("stream,mux;max=4;flow-control , stream", "stream,mux;max=4;flow-control,stream"),
+            (", ,a,,b,", "a,b"),
+            ("", ""),
+            (" , ", ""),
         ] {
-            assert_eq!(count(value.as_bytes()), Some(extensions), "{value}");
+            assert_eq!(plain(value).as_deref(), Some(expected), "{value}");
         }
     }
 
@@ -128,14 +161,14 @@ mod tests {
             "\"foo\"",
             "f\u{f6}\u{f6}",
         ] {
-            assert_eq!(count(value.as_bytes()), None, "{value}");
+            assert_eq!(parse(value.as_bytes()), None, "{value}");
         }
     }
 
     proptest! {
         #[test]
         fn any_bytes_are_read(value in "[a\\\\\";=, \t]{0,20}") {
-            count(value.as_bytes());
+            parse(value.as_bytes());
         }
     }
 }

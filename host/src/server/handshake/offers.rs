@@ -2,15 +2,20 @@
 
 use std::str;
 
-use hyper::header::{HeaderMap, HeaderValue, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL};
+use hyper::header::{HeaderMap, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL};
 
-use super::{HandshakeError, extensions, headers};
+use super::{
+    HandshakeError,
+    extensions::{self, Extension},
+    headers,
+};
+use crate::websocket::{Agreed, DeflateOptions, PERMESSAGE_DEFLATE};
 
 /// The subprotocols and extensions that a handshake offers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Offers {
     subprotocols: Vec<String>,
-    extensions: Vec<HeaderValue>,
+    extensions: Vec<Extension>,
 }
 
 impl Offers {
@@ -29,11 +34,21 @@ impl Offers {
         &self.subprotocols
     }
 
-    /// The values of the `Sec-WebSocket-Extensions` headers, in order. Their
-    /// syntax is right; whether anything can be made of them is not looked at.
+    /// The extensions of all `Sec-WebSocket-Extensions` headers, most wanted
+    /// first, known or not.
     #[must_use]
-    pub fn extensions(&self) -> &[HeaderValue] {
+    pub fn extensions(&self) -> &[Extension] {
         &self.extensions
+    }
+
+    /// What can be agreed on for compression (RFC 7692, 5): the first offer of
+    /// it that can be accepted, with these options. None: no compression.
+    #[must_use]
+    pub fn deflate(&self, options: &DeflateOptions) -> Option<Agreed> {
+        self.extensions
+            .iter()
+            .filter(|offer| offer.name() == PERMESSAGE_DEFLATE)
+            .find_map(|offer| Agreed::to_offer(offer.parameters(), options))
     }
 }
 
@@ -58,14 +73,14 @@ fn subprotocols(headers: &HeaderMap) -> Result<Vec<String>, HandshakeError> {
     Ok(names)
 }
 
-fn extensions(headers: &HeaderMap) -> Result<Vec<HeaderValue>, HandshakeError> {
-    let values: Vec<_> = headers.get_all(SEC_WEBSOCKET_EXTENSIONS).iter().cloned().collect();
-    let mut offers = 0;
-    for value in &values {
-        offers += extensions::count(value.as_bytes()).ok_or(HandshakeError::ExtensionSyntax)?;
+fn extensions(headers: &HeaderMap) -> Result<Vec<Extension>, HandshakeError> {
+    let mut offered = Vec::new();
+    for value in headers.get_all(SEC_WEBSOCKET_EXTENSIONS) {
+        let listed = extensions::parse(value.as_bytes());
+        offered.extend(listed.ok_or(HandshakeError::ExtensionSyntax)?);
     }
-    if offers == 0 && !values.is_empty() {
+    if offered.is_empty() && headers.contains_key(SEC_WEBSOCKET_EXTENSIONS) {
         return Err(HandshakeError::ExtensionSyntax);
     }
-    Ok(values)
+    Ok(offered)
 }

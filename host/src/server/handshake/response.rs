@@ -8,6 +8,7 @@ use thiserror::Error;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::Handshake;
+use crate::websocket::Agreed;
 
 /// A subprotocol was chosen that the client didn't offer.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -38,6 +39,13 @@ impl Handshake {
         }
         Ok(headers)
     }
+}
+
+/// `Sec-WebSocket-Extensions` that tells the client what was agreed on of what it
+/// offered (RFC 7692, 5.1).
+#[must_use]
+pub fn extensions_answer(agreed: &Agreed) -> HeaderValue {
+    HeaderValue::from_str(agreed.answer()).expect("the answer is visible ASCII")
 }
 
 /// `Sec-WebSocket-Accept` for a client's key (RFC 6455, 4.2.2, 5.4).

@@ -2,10 +2,11 @@
 
 use hyper::{
     Request, StatusCode,
-    header::{HeaderName, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL},
+    header::{HeaderName, SEC_WEBSOCKET_PROTOCOL},
 };
 
 use super::*;
+use crate::websocket::DeflateOptions;
 
 /// The request of RFC 6455, 1.2, in parts.
 fn example() -> Parts {
@@ -101,9 +102,9 @@ fn method_and_version_of_http() {
 
 /// An extended CONNECT, as in RFC 8441, 5.1.
 fn connect() -> Parts {
-    let request = hyper::Request::connect("http://server.example.com/chat")
+    let request = Request::connect("http://server.example.com/chat")
         .version(Version::HTTP_2)
-        .extension(hyper::ext::Protocol::from_static("websocket"))
+        .extension(Protocol::from_static("websocket"))
         .header("sec-websocket-protocol", "chat, superchat")
         .header("sec-websocket-version", "13");
     request.body(()).unwrap().into_parts().0
@@ -124,7 +125,7 @@ fn other_tunnels_are_not_served() {
     let mut plain = connect();
     plain.extensions.clear();
     let mut other = connect();
-    other.extensions.insert(hyper::ext::Protocol::from_static("connect-udp"));
+    other.extensions.insert(Protocol::from_static("connect-udp"));
     let mut http1 = connect();
     http1.version = Version::HTTP_11;
     for parts in [plain, other, http1] {
@@ -224,15 +225,63 @@ fn subprotocols_are_tokens_and_unique_and_not_too_many() {
 }
 
 #[test]
-fn extensions_are_kept_as_they_are() {
-    let lines = ["permessage-deflate; client_max_window_bits", "foo"];
-    let parts = with("sec-websocket-extensions", &lines);
-    assert_eq!(handshake(&parts).offers.extensions(), lines);
-    assert_eq!(parts.headers.get_all(SEC_WEBSOCKET_EXTENSIONS).iter().count(), 2);
+fn extensions_keep_their_order_over_all_lines() {
+    let lines = ["permessage-deflate; client_max_window_bits, bar", "foo"];
+    let offers = handshake(&with("sec-websocket-extensions", &lines)).offers;
+    let names: Vec<_> = offers.extensions().iter().map(Extension::name).collect();
+    assert_eq!(names, ["permessage-deflate", "bar", "foo"]);
+    let parameters: Vec<_> = offers.extensions()[0].parameters().collect();
+    assert_eq!(parameters, [("client_max_window_bits", None)]);
     for line in ["", "foo bar", "foo; a=\"\""] {
         let error = check(&with("sec-websocket-extensions", &[line])).unwrap_err();
         assert_eq!(error, HandshakeError::ExtensionSyntax, "{line}");
     }
+}
+
+/// The answer to offers in these lines.
+fn deflate_answer(lines: &[&str], options: &DeflateOptions) -> Option<String> {
+    let offers = handshake(&with("sec-websocket-extensions", lines)).offers;
+    let answer = extensions_answer(&offers.deflate(options)?);
+    Some(answer.to_str().unwrap().to_owned())
+}
+
+#[test]
+fn the_first_offer_of_compression_that_can_be_is_accepted() {
+    let options = DeflateOptions::default();
+    let plain = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+    for (lines, expected) in [
+        // What Chromium and Firefox, Safari, and RFC 7692, 7.1.3 send.
+        (&["permessage-deflate; client_max_window_bits"][..], ""),
+        (&["permessage-deflate"], ""),
+        (
+            &[
+                "permessage-deflate; client_max_window_bits; server_max_window_bits=10, permessage-deflate; client_max_window_bits",
+            ],
+            "; server_max_window_bits=10",
+        ),
+        // Others don't matter, and are tried past, over all lines.
+        (&["x-webkit-deflate-frame, permessage-bzip2", "permessage-deflate"], ""),
+        (
+            &[
+                "permessage-deflate; server_max_window_bits=8",
+                "permessage-deflate; server_max_window_bits=\"9\"",
+            ],
+            "; server_max_window_bits=9",
+        ),
+        (&["permessage-deflate; foo, permessage-deflate; foo=1", "permessage-deflate"], ""),
+    ] {
+        let answer = deflate_answer(lines, &options);
+        assert_eq!(answer, Some(format!("{plain}{expected}")), "{lines:?}");
+    }
+    for lines in [
+        &["x-webkit-deflate-frame"][..],
+        &["Permessage-Deflate"],
+        &["permessage-deflate; server_max_window_bits=8"],
+        &["permessage-deflate; foo", "permessage-deflate; client_max_window_bits=16"],
+    ] {
+        assert_eq!(deflate_answer(lines, &options), None, "{lines:?}");
+    }
+    assert_eq!(handshake(&example()).offers.deflate(&options), None);
 }
 
 #[test]

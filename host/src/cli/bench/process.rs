@@ -1,0 +1,64 @@
+//! What a process uses, as Linux tells it in `/proc`.
+
+use std::fs;
+
+use anyhow::{Context as _, Result};
+
+/// A process on this machine.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Process {
+    pid: u32,
+}
+
+impl Process {
+    /// The process of this id.
+    pub(super) fn find(pid: u32) -> Result<Self> {
+        let process = Self { pid };
+        process.cpu_seconds()?;
+        Ok(process)
+    }
+
+    /// The load generator itself.
+    pub(super) fn own() -> Self {
+        Self { pid: std::process::id() }
+    }
+
+    /// The processor time it has used, by all threads it ever had, user and
+    /// system together. Precise to 10 ms.
+    pub(super) fn cpu_seconds(&self) -> Result<f64> {
+        let stat = self.read("stat")?;
+        // The name before may hold anything, blanks and parentheses too.
+        let fields = stat.rsplit(')').next().unwrap_or_default();
+        let ticks: u64 =
+            fields.split_whitespace().skip(11).take(2).flat_map(str::parse::<u64>).sum();
+        Ok(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
+    }
+
+    /// Its memory that is resident. Summed over its mappings, for the counter
+    /// of `/proc/PID/status` is only roughly right.
+    pub(super) fn resident_bytes(&self) -> Result<u64> {
+        let rollup = self.read("smaps_rollup")?;
+        let rss = rollup.lines().find_map(|line| line.strip_prefix("Rss:"));
+        let kib = rss.and_then(|rss| rss.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+        Ok(kib.with_context(|| format!("/proc/{}/smaps_rollup says no Rss", self.pid))? * 1024)
+    }
+
+    fn read(&self, file: &str) -> Result<String> {
+        let path = format!("/proc/{}/{file}", self.pid);
+        fs::read_to_string(&path)
+            .with_context(|| format!("can't tell what process {} uses: {path}", self.pid))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_uses_something() {
+        let own = Process::own();
+        assert!(own.cpu_seconds().unwrap() >= 0.0);
+        assert!(own.resident_bytes().unwrap() > 100_000);
+        assert!(Process::find(u32::MAX).unwrap_err().to_string().contains("4294967295"));
+    }
+}
