@@ -6,7 +6,7 @@ use hyper::header::{HeaderName, HeaderValue};
 
 use crate::{
     Client, Mode, Raw, Response,
-    transport::{self, Stream},
+    transport::{self, Refused, Stream},
 };
 
 /// A request for a WebSocket. Its scripts are for the `scripted` guest.
@@ -90,21 +90,25 @@ impl Ask {
         Raw::new(stream)
     }
 
+    /// Opens a WebSocket, if the host is there and makes one.
+    pub async fn try_open(self) -> Option<Client> {
+        let (response, stream) = transport::open(&self).await.ok()?;
+        Some(Client::new(response, stream).await)
+    }
+
     /// The response of a host that makes no WebSocket.
     ///
     /// # Panics
     /// If it makes one.
     pub async fn refused(self) -> Response {
         match transport::open(&self).await {
+            Err(Refused::Response(response)) => response,
+            Err(Refused::Gone(why)) => panic!("not refused by a response: {why}"),
             Ok((response, _)) => panic!("not refused, but {response:?}"),
-            Err(response) => response,
         }
     }
 
     async fn opened_stream(self) -> (Response, Stream) {
-        match transport::open(&self).await {
-            Ok(opened) => opened,
-            Err(response) => panic!("refused: {response:?}"),
-        }
+        transport::open(&self).await.unwrap_or_else(|refused| panic!("refused: {refused:?}"))
     }
 }

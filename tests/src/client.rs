@@ -1,15 +1,52 @@
 //! A client that is made well: tungstenite's.
 
-use futures_util::{SinkExt as _, StreamExt as _};
+use futures_util::{
+    SinkExt as _, StreamExt as _,
+    stream::{SplitSink, SplitStream},
+};
+use tokio::io::AsyncWriteExt as _;
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
-        Message,
+        self, Message,
         protocol::{CloseFrame, Role, WebSocketConfig},
     },
 };
 
 use crate::{Response, patiently, transport::Stream};
+
+/// The half of a [`Client`] that sends.
+pub struct Sender(SplitSink<WebSocketStream<Stream>, Message>);
+
+/// The half of a [`Client`] that receives.
+pub struct Receiver(SplitStream<WebSocketStream<Stream>>);
+
+impl Sender {
+    /// Sends a message, however long the host does not take it.
+    ///
+    /// # Panics
+    /// If it is gone.
+    pub async fn send(&mut self, message: Message) {
+        self.0.send(message).await.expect("the host takes a message");
+    }
+}
+
+impl Receiver {
+    /// The next message.
+    ///
+    /// # Panics
+    /// If none comes.
+    pub async fn next(&mut self) -> Message {
+        message(patiently("a message", self.0.next()).await)
+    }
+}
+
+fn message(received: Option<tungstenite::Result<Message>>) -> Message {
+    match received {
+        Some(Ok(message)) => message,
+        other => panic!("no message, but {other:?}"),
+    }
+}
 
 /// An open WebSocket. Pings are answered whenever it is read.
 pub struct Client {
@@ -44,10 +81,13 @@ impl Client {
     /// # Panics
     /// If none comes.
     pub async fn next(&mut self) -> Message {
-        match patiently("a message", self.socket.next()).await {
-            Some(Ok(message)) => message,
-            other => panic!("no message, but {other:?}"),
-        }
+        message(patiently("a message", self.socket.next()).await)
+    }
+
+    /// Sending and receiving apart.
+    pub fn split(self) -> (Sender, Receiver) {
+        let (sender, receiver) = self.socket.split();
+        (Sender(sender), Receiver(receiver))
     }
 
     /// The next message, which must be text.
@@ -129,6 +169,8 @@ impl Client {
             None => {}
             other => panic!("after a Close came {other:?}"),
         }
+        // Fails where the host has closed both ways already.
+        let _ = self.socket.get_mut().shutdown().await;
         frame.map(|frame| (frame.code.into(), frame.reason.as_str().to_owned()))
     }
 
@@ -139,6 +181,14 @@ impl Client {
     pub async fn closed_with(&mut self, code: u16) {
         let closed = self.closed().await;
         assert_eq!(closed.as_ref().map(|(code, _)| *code), Some(code), "{closed:?}");
+    }
+
+    /// Reads to the end, whatever comes. A Close is answered.
+    ///
+    /// # Panics
+    /// If there is no end.
+    pub async fn finish(mut self) {
+        while let Some(Ok(_)) = patiently("the end of a connection", self.socket.next()).await {}
     }
 
     /// Messages until the Close, whose code is returned with them.

@@ -60,6 +60,11 @@ impl Host {
         self.address
     }
 
+    /// Its process's id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Its log.
     pub fn log(&self) -> &Log {
         &self.log
@@ -118,6 +123,12 @@ impl HostBuilder {
     #[must_use]
     pub fn set(self, assignment: &str) -> Self {
         self.argument("--set").argument(assignment)
+    }
+
+    /// With each of these `NAME=VALUE`.
+    #[must_use]
+    pub fn set_all(self, assignments: &[&str]) -> Self {
+        assignments.iter().fold(self, |host, assignment| host.set(assignment))
     }
 
     /// With one more argument.

@@ -25,7 +25,7 @@ use std::{future::Future, time::Duration};
 
 pub use self::{
     ask::Ask,
-    client::Client,
+    client::{Client, Receiver, Sender},
     frame::{BINARY, CLOSE, CONTINUATION, Frame, PING, PONG, TEXT, close_payload},
     host::{Host, HostBuilder},
     log::{Log, connection_in},
@@ -33,8 +33,10 @@ pub use self::{
     paths::{cache, guest, program},
     program::{Finished, run_to_end},
     raw::Raw,
-    transport::{Response, exchange},
+    transport::{Http2, Response, exchange},
 };
+pub use http_body_util::Empty;
+pub use hyper;
 pub use rustix::process::Signal;
 
 /// How long an event may take before the test fails: much more than it takes on

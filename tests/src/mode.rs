@@ -1,12 +1,16 @@
 //! The ways in which each test runs.
 
+use std::net::SocketAddr;
+
 use crate::{Ask, Host};
 
 /// What carries a WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
-    /// RFC 6455.
+    /// A connection of HTTP/1.1 becomes the WebSocket (RFC 6455).
     Http1,
+    /// A stream of HTTP/2 becomes it (RFC 8441).
+    Http2,
 }
 
 /// A way in which a test runs.
@@ -23,16 +27,26 @@ impl Mode {
     pub const HTTP1: Self = Self { transport: Transport::Http1, hibernating: false };
     /// Over HTTP/1.1, the handler asking for hibernation in every callback.
     pub const HTTP1_HIBERNATING: Self = Self { hibernating: true, ..Self::HTTP1 };
+    /// Over HTTP/2, the handler awake.
+    pub const HTTP2: Self = Self { transport: Transport::Http2, hibernating: false };
+    /// Over HTTP/2, the handler asking for hibernation in every callback.
+    pub const HTTP2_HIBERNATING: Self = Self { hibernating: true, ..Self::HTTP2 };
 
     /// A request to this host.
     pub fn ask(self, host: &Host) -> Ask {
-        Ask::new(self, host.address())
+        self.ask_address(host.address())
+    }
+
+    /// A request to whoever listens there.
+    pub fn ask_address(self, address: SocketAddr) -> Ask {
+        Ask::new(self, address)
     }
 
     /// The status of a response that opens a WebSocket.
     pub fn opening_status(self) -> u16 {
         match self.transport {
             Transport::Http1 => 101,
+            Transport::Http2 => 200,
         }
     }
 
@@ -40,6 +54,7 @@ impl Mode {
     pub fn method_and_version(self) -> (&'static str, &'static str) {
         match self.transport {
             Transport::Http1 => ("GET", "1.1"),
+            Transport::Http2 => ("CONNECT", "2"),
         }
     }
 }
@@ -58,6 +73,35 @@ macro_rules! each_mode {
             #[tokio::test]
             async fn http1_hibernating() {
                 super::$test($crate::Mode::HTTP1_HIBERNATING).await;
+            }
+
+            #[tokio::test]
+            async fn http2() {
+                super::$test($crate::Mode::HTTP2).await;
+            }
+
+            #[tokio::test]
+            async fn http2_hibernating() {
+                super::$test($crate::Mode::HTTP2_HIBERNATING).await;
+            }
+        }
+    )*};
+}
+
+/// Makes a test for each transport, of the same form: for handlers that say
+/// themselves when they hibernate.
+#[macro_export]
+macro_rules! each_transport {
+    ($($test:ident),* $(,)?) => {$(
+        mod $test {
+            #[tokio::test]
+            async fn http1() {
+                super::$test($crate::Mode::HTTP1).await;
+            }
+
+            #[tokio::test]
+            async fn http2() {
+                super::$test($crate::Mode::HTTP2).await;
             }
         }
     )*};

@@ -18,17 +18,19 @@ pub struct Finished {
 }
 
 impl Finished {
-    /// The one line on standard error of a run that failed.
+    /// What a run that failed says of it: one line on standard error, besides
+    /// those that tell how far it came.
     ///
     /// # Panics
     /// If it did not fail with status 1, or said more or less.
     #[track_caller]
     pub fn only_line(&self) -> &str {
         assert_eq!(self.status, Some(1), "{self:?}");
-        let lines: Vec<&str> = self.stderr.lines().collect();
+        let lines: Vec<&str> =
+            self.stderr.lines().filter(|line| !line.contains(" INFO ")).collect();
         assert_eq!(lines.len(), 1, "not one line:\n{}", self.stderr);
         assert_eq!(self.stdout, "");
-        lines[0]
+        lines[0].strip_prefix("wshost: ").unwrap_or_else(|| panic!("who says {:?}?", lines[0]))
     }
 }
 

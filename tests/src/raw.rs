@@ -108,6 +108,12 @@ impl Raw {
         let _ = self.stream.shutdown().await;
     }
 
+    /// Says that nothing more comes, without a Close, and reads to the end.
+    pub async fn hang_up(mut self) {
+        self.stream.shutdown().await.expect("the socket can be closed");
+        while self.next().await.is_some() {}
+    }
+
     /// Reads to the end of the socket, and answers a Close.
     ///
     /// # Panics

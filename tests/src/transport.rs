@@ -1,19 +1,25 @@
 //! From a request to a stream of bytes that carries a WebSocket: the only place
 //! that knows the versions of HTTP.
 
-use std::net::SocketAddr;
+use std::{io, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty};
-use hyper::{HeaderMap, Request, StatusCode, body::Incoming, client::conn::http1};
-use hyper_util::rt::TokioIo;
+use hyper::{
+    HeaderMap, Request, StatusCode,
+    body::Incoming,
+    client::conn::{http1, http2},
+    ext::Protocol,
+    http::request,
+};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpStream,
 };
 use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
 
-use crate::{Ask, Transport, patiently};
+use crate::{Ask, Client, Host, Transport, patiently};
 
 /// Bytes both ways.
 pub(crate) trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -47,55 +53,153 @@ impl Response {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    async fn read(response: hyper::Response<Incoming>) -> Self {
+    async fn read(response: hyper::Response<Incoming>) -> hyper::Result<Self> {
         let (parts, body) = response.into_parts();
-        let body = patiently("a response's body", body.collect()).await;
-        let body = body.expect("the response's body comes to its end").to_bytes();
-        Self { status: parts.status.as_u16(), headers: parts.headers, body }
+        let body = body.collect().await?.to_bytes();
+        Ok(Self { status: parts.status.as_u16(), headers: parts.headers, body })
     }
 }
 
-/// Asks for a WebSocket; else returns the response that came instead.
-pub(crate) async fn open(ask: &Ask) -> Result<(Response, Stream), Response> {
-    match ask.mode.transport {
-        Transport::Http1 => patiently("the answer to a handshake", open_http1(ask)).await,
+/// Why there is no WebSocket.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// This came instead.
+    Response(Response),
+    /// Nobody is there, or went in the midst of it.
+    Gone(String),
+}
+
+impl<E: std::error::Error> From<E> for Refused {
+    fn from(error: E) -> Self {
+        Self::Gone(error.to_string())
     }
 }
 
-async fn open_http1(ask: &Ask) -> Result<(Response, Stream), Response> {
-    let socket = connect(ask.address).await;
-    let (mut sender, connection) =
-        http1::handshake(TokioIo::new(socket)).await.expect("hyper's client starts");
+/// Asks for a WebSocket.
+pub(crate) async fn open(ask: &Ask) -> Result<(Response, Stream), Refused> {
+    let opened = async {
+        match ask.mode.transport {
+            Transport::Http1 => open_http1(ask).await,
+            Transport::Http2 => open_http2(ask).await,
+        }
+    };
+    patiently("the answer to a handshake", opened).await
+}
+
+async fn open_http1(ask: &Ask) -> Result<(Response, Stream), Refused> {
+    let socket = connect(ask.address).await?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(socket)).await?;
     tokio::spawn(connection.with_upgrades());
     let key = generate_key();
-    let mut request = Request::get(&ask.target)
+    let request = Request::get(&ask.target)
         .header("host", ask.address.to_string())
         .header("connection", "Upgrade")
         .header("upgrade", "websocket")
-        .header("sec-websocket-version", "13")
         .header("sec-websocket-key", &key);
-    for (name, value) in &ask.headers {
-        request = request.header(name, value);
-    }
-    let request = request.body(Empty::<Bytes>::new()).expect("the request is valid");
-    let mut response = sender.send_request(request).await.expect("the host answers");
-    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return Err(Response::read(response).await);
-    }
-    let upgraded = hyper::upgrade::on(&mut response).await.expect("the socket is handed over");
-    let headers = response.headers().clone();
-    let response = Response { status: response.status().as_u16(), headers, body: Bytes::new() };
+    let response = sender.send_request(with_headers(request, ask)?).await?;
+    let (response, stream) = upgraded(response, StatusCode::SWITCHING_PROTOCOLS).await?;
     assert_eq!(response.header("sec-websocket-accept"), derive_accept_key(key.as_bytes()));
     assert_eq!(response.header("upgrade"), "websocket");
     assert_eq!(response.header("connection"), "upgrade");
-    Ok((response, Box::new(TokioIo::new(upgraded))))
+    Ok((response, stream))
 }
 
-pub(crate) async fn connect(address: SocketAddr) -> TcpStream {
-    let socket = patiently("a TCP connection", TcpStream::connect(address)).await;
-    let socket = socket.expect("the host accepts connections");
-    socket.set_nodelay(true).expect("a TCP socket has no delay");
-    socket
+async fn open_http2(ask: &Ask) -> Result<(Response, Stream), Refused> {
+    Http2::to_address(ask.address).await?.open_stream(ask).await
+}
+
+/// A connection of HTTP/2, by prior knowledge.
+#[derive(Clone)]
+pub struct Http2 {
+    sender: http2::SendRequest<Empty<Bytes>>,
+}
+
+impl Http2 {
+    /// To this host.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub async fn to(host: &Host) -> Self {
+        let connected = patiently("a connection of HTTP/2", Self::to_address(host.address())).await;
+        connected.unwrap_or_else(|refused| panic!("refused: {refused:?}"))
+    }
+
+    async fn to_address(address: SocketAddr) -> Result<Self, Refused> {
+        let socket = connect(address).await?;
+        let (sender, mut connection) =
+            http2::handshake(TokioExecutor::new(), TokioIo::new(socket)).await?;
+        // The host's first word is that it speaks RFC 8441. Nobody is told when it has come.
+        while !connection.is_extended_connect_protocol_enabled() {
+            tokio::select! {
+                ended = &mut connection => ended?,
+                () = tokio::time::sleep(Duration::from_millis(1)) => {}
+            }
+        }
+        tokio::spawn(connection);
+        Ok(Self { sender })
+    }
+
+    /// Sends this request, and returns the response and its body.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub async fn request(&self, request: Request<Empty<Bytes>>) -> Response {
+        let mut sender = self.sender.clone();
+        let answer = async { Response::read(sender.send_request(request).await?).await };
+        patiently("a response", answer).await.expect("the host answers")
+    }
+
+    /// Opens a WebSocket on this connection.
+    ///
+    /// # Panics
+    /// If it is refused.
+    pub async fn open(&self, ask: &Ask) -> Client {
+        let opened = patiently("the answer to a handshake", self.open_stream(ask)).await;
+        let (response, stream) = opened.unwrap_or_else(|refused| panic!("refused: {refused:?}"));
+        Client::new(response, stream).await
+    }
+
+    async fn open_stream(&self, ask: &Ask) -> Result<(Response, Stream), Refused> {
+        let request = Request::connect(format!("http://{}{}", ask.address, ask.target))
+            .extension(Protocol::from_static("websocket"));
+        let response = self.sender.clone().send_request(with_headers(request, ask)?).await?;
+        let (response, stream) = upgraded(response, StatusCode::OK).await?;
+        for name in ["sec-websocket-accept", "upgrade", "connection"] {
+            assert!(!response.headers.contains_key(name), "{response:?}");
+        }
+        Ok((response, stream))
+    }
+}
+
+fn with_headers(
+    mut request: request::Builder,
+    ask: &Ask,
+) -> Result<Request<Empty<Bytes>>, hyper::http::Error> {
+    request = request.header("sec-websocket-version", "13");
+    for (name, value) in &ask.headers {
+        request = request.header(name, value);
+    }
+    request.body(Empty::new())
+}
+
+/// What carries the WebSocket, if this response opens one.
+async fn upgraded(
+    mut response: hyper::Response<Incoming>,
+    opening: StatusCode,
+) -> Result<(Response, Stream), Refused> {
+    if response.status() != opening {
+        return Err(Refused::Response(Response::read(response).await?));
+    }
+    let stream = hyper::upgrade::on(&mut response).await?;
+    let headers = response.headers().clone();
+    let response = Response { status: opening.as_u16(), headers, body: Bytes::new() };
+    Ok((response, Box::new(TokioIo::new(stream))))
+}
+
+async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = TcpStream::connect(address).await?;
+    socket.set_nodelay(true)?;
+    Ok(socket)
 }
 
 /// Writes these bytes to a socket of its own, and reads what the host answers
@@ -104,7 +208,7 @@ pub(crate) async fn connect(address: SocketAddr) -> TcpStream {
 /// # Panics
 /// If it does not answer and close.
 pub async fn exchange(address: SocketAddr, bytes: impl AsRef<[u8]>) -> String {
-    let mut socket = connect(address).await;
+    let mut socket = connect(address).await.expect("the host accepts connections");
     // The host may have answered and closed before it has read all.
     let _ = socket.write_all(bytes.as_ref()).await;
     let mut answer = Vec::new();

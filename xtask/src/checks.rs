@@ -24,14 +24,7 @@ pub(crate) fn all() -> Result<()> {
         "--deny",
         "warnings",
     ]))?;
-    run(cargo(&[
-        "doc",
-        "--release",
-        "--workspace",
-        "--no-deps",
-        "--document-private-items",
-        "--locked",
-    ])
-    .env("RUSTDOCFLAGS", "--deny warnings"))?;
+    run(cargo(&["doc", "--release", "--workspace", "--no-deps", "--locked"])
+        .env("RUSTDOCFLAGS", "--deny warnings"))?;
     run(cargo(&["test", "--release", "--workspace", "--locked"]).env("WSHOST_TEST_PYTHON", python))
 }

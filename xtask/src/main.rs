@@ -1,5 +1,6 @@
 //! What people and CI run on this project: `cargo xtask COMMAND`.
 
+mod bench;
 mod build;
 mod checks;
 mod python;
@@ -36,10 +37,11 @@ fn run() -> Result<()> {
         Some("guests") => build::guests(),
         Some("test") => checks::all(),
         Some("docs") => build::docs(),
+        Some("bench") => bench::bench(arguments),
         Some("help" | "--help" | "-h") | None => {
-            println!("{HELP}");
+            println!("{HELP}\n{}", bench::HELP);
             Ok(())
         }
-        Some(other) => bail!("no command is named `{other}`\n\n{HELP}"),
+        Some(other) => bail!("no command is named `{other}`\n\n{HELP}\n{}", bench::HELP),
     }
 }

@@ -5,7 +5,7 @@ mod text;
 
 use std::io::{self, IsTerminal as _};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Result, anyhow};
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
@@ -21,8 +21,8 @@ const LINES_WAITING_MAX: usize = 10_000;
 /// # Errors
 /// A filter that does not parse; a second call in one process.
 pub fn log_to_stderr(filter: &str) -> Result<WorkerGuard> {
-    let parsed = EnvFilter::builder().parse(filter).with_context(|| {
-        format!("`{filter}` is no log filter: give a level, or `info,guest=debug`")
+    let parsed = EnvFilter::builder().parse(filter).map_err(|error| {
+        anyhow!("`{filter}` is no log filter: give a level, or `info,guest=debug` ({error})")
     })?;
     let (writer, guard) = NonBlockingBuilder::default()
         .lossy(true)
@@ -35,6 +35,6 @@ pub fn log_to_stderr(filter: &str) -> Result<WorkerGuard> {
         .with_ansi(io::stderr().is_terminal())
         .log_internal_errors(false)
         .try_init()
-        .map_err(|error| anyhow::anyhow!("can't start the log: {error}"))?;
+        .map_err(|error| anyhow!("can't start the log: {error}"))?;
     Ok(guard)
 }

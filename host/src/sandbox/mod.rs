@@ -2,7 +2,7 @@
 //! and the host's side of what a handler imports.
 //!
 //! Knows no sockets. What a handler asks for is written into its
-//! [`Ledger`](ledger::Ledger); the connection carries it out.
+//! [`Ledger`]; the connection carries it out.
 
 pub mod bindings;
 mod clock;

@@ -41,8 +41,10 @@ pub struct Host {
     hub: Arc<Hub>,
     /// Places for instances.
     places: Arc<Semaphore>,
-    /// The tasks of all connections, HTTP's and WebSocket's.
+    /// The tasks that speak HTTP.
     tasks: TaskTracker,
+    /// The tasks of WebSockets, to the end of their closing handshakes.
+    websockets: TaskTracker,
     /// Cancelled when the host goes down.
     stopping: CancellationToken,
     /// Whether it was said that the handler picks no subprotocol.
@@ -64,6 +66,7 @@ impl Host {
             hub: Arc::default(),
             places: Arc::new(Semaphore::new(places)),
             tasks: TaskTracker::new(),
+            websockets: TaskTracker::new(),
             stopping: CancellationToken::new(),
             picks_none_said: AtomicBool::new(false),
             no_room_said: Seldom::default(),
@@ -71,10 +74,10 @@ impl Host {
         })
     }
 
-    /// How many WebSockets are open.
+    /// How many WebSockets there are, those that are just closing too.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.hub.len()
+        self.websockets.len()
     }
 
     /// Accepts connections until [`stop`](Self::stop).
@@ -118,11 +121,15 @@ impl Host {
         self.stopping.cancel();
         self.hub.shut_down();
         self.tasks.close();
+        self.websockets.close();
         let timeout = Duration::from_millis(self.config.shutdown_timeout_ms);
-        match tokio::time::timeout(timeout, self.tasks.wait()).await {
-            Ok(()) => 0,
-            Err(_) => self.tasks.len(),
-        }
+        let all = async {
+            self.tasks.wait().await;
+            self.websockets.wait().await;
+        };
+        // What is left then was given its time, and is counted.
+        let _ = tokio::time::timeout(timeout, all).await;
+        self.connections()
     }
 }
 

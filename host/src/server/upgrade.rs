@@ -98,7 +98,9 @@ where
                 let Accepted { options, agreed, response } = accepted;
                 let opening = Opening { host: host.clone(), id, options, agreed, guest };
                 match parts.version {
-                    Version::HTTP_2 => host.tasks.spawn(opening.over_http2(upgrade, busy.begin())),
+                    Version::HTTP_2 => {
+                        host.websockets.spawn(opening.over_http2(upgrade, busy.begin()))
+                    }
                     _ => host.tasks.spawn(opening.over_http1::<I>(upgrade)),
                 };
                 response
@@ -190,8 +192,8 @@ impl Opening {
         if let Ok(upgraded) = upgrade.await
             && let Ok(parts) = downcast::<TokioIo<I>>(upgraded)
         {
-            let tasks = self.host.tasks.clone();
-            tasks.spawn(self.serve(parts.io.into_inner(), parts.read_buf));
+            let websockets = self.host.websockets.clone();
+            websockets.spawn(self.serve(parts.io.into_inner(), parts.read_buf));
         }
     }
 

@@ -264,8 +264,7 @@ async fn reason<F>(mode: Mode, settings: &[&str], act: impl FnOnce(Raw) -> F) ->
 where
     F: Future<Output = Option<Raw>>,
 {
-    let host = settings.iter().fold(Host::of("scripted"), |host, setting| host.set(setting));
-    let mut host = host.start().await;
+    let mut host = Host::of("scripted").set_all(settings).start().await;
     let mut raw = mode.ask(&host).opened("me").open_raw().await;
     let id = raw.text().await.replace("id ", "");
     if let Some(raw) = act(raw).await {
@@ -308,7 +307,11 @@ async fn row_11_terminate_is_told_what_the_peer_did(mode: Mode) {
     assert_eq!(reason_of_bytes(mode, &close(b"")).await, "remote none");
     let bye = close(&close_payload(4000, "bye: é"));
     assert_eq!(reason_of_bytes(mode, &bye).await, "remote 4000 bye: é");
-    assert_eq!(reason(mode, &[], async |_| None).await, "error closed");
+    let hung_up = reason(mode, &[], async |raw| {
+        raw.hang_up().await;
+        None
+    });
+    assert_eq!(hung_up.await, "error closed");
 }
 
 async fn row_11_terminate_is_told_what_the_peer_did_wrong(mode: Mode) {
@@ -371,13 +374,13 @@ async fn row_11_a_trap_in_terminate_is_logged_and_the_peer_not_told(mode: Mode) 
 }
 
 async fn row_12_a_trap_touches_no_other(mode: Mode) {
-    let host = Host::of("scripted").set("callback_time_max_ms=200").start().await;
+    let host = Host::of("scripted").set("callback_time_max_ms=500").start().await;
     let mut witness = mode.ask(&host).open().await;
     assert_eq!(witness.ask("count").await, "count 1");
     for (count, (script, says)) in [
         ("trap", "unreachable"),
         ("panic:on purpose", "unreachable"),
-        ("loop", "ran for more than 200 ms (callback_time_max_ms)"),
+        ("loop", "ran for more than 500 ms (callback_time_max_ms)"),
         ("recurse", "call stack exhausted"),
         ("grow:70000000", "memory_max_bytes"),
     ]

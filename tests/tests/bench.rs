@@ -1,0 +1,156 @@
+//! `wshost bench`, against the real host and against servers that go wrong.
+
+use std::net::SocketAddr;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::Value;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_tungstenite::{accept_async, tungstenite::Message};
+use wshost_tests::{Finished, Host, run_to_end};
+
+/// Runs a scenario for a moment.
+async fn bench(scenario: &str, url: &str) -> Finished {
+    let arguments: Vec<&str> = ["bench"].into_iter().chain(scenario.split_whitespace()).collect();
+    run_to_end(&[&arguments[..], &["--json", url]].concat()).await
+}
+
+/// The report of one that must go well.
+async fn report(scenario: &str, url: &str) -> Value {
+    let finished = bench(scenario, url).await;
+    assert_eq!(finished.status, Some(0), "{finished:?}");
+    serde_json::from_str(&finished.stdout).expect("--json writes JSON")
+}
+
+#[track_caller]
+fn number(report: &Value, name: &str) -> f64 {
+    report[name].as_f64().unwrap_or_else(|| panic!("no {name} in {report}"))
+}
+
+async fn url_of(guest: &str) -> (Host, String) {
+    let host = Host::of(guest).start().await;
+    let url = format!("ws://{}/", host.address());
+    (host, url)
+}
+
+#[tokio::test]
+async fn echo_counts_and_times_what_it_sends() {
+    let (host, url) = url_of("echo").await;
+    let scenario = "echo --connections 10 --in-flight 3 --size 200 --seconds 1 --warm-up 0.1";
+    let with_pid = format!("{scenario} --pid {}", host.pid());
+    let report = report(&with_pid, &url).await;
+    assert_eq!(report["scenario"], "echo");
+    let (messages, seconds) = (number(&report, "messages"), number(&report, "seconds"));
+    assert!(messages > 0.0 && (0.9..10.0).contains(&seconds), "{report}");
+    let rate = number(&report, "messages_per_second");
+    assert!((rate - messages / seconds).abs() < 1.0, "{report}");
+    assert!(number(&report, "server_cpu_seconds") > 0.0, "{report}");
+    let quantiles = ["p50", "p90", "p99", "p999", "max"];
+    let times = quantiles.map(|name| number(&report, &format!("latency_{name}_us")));
+    assert!(times[0] > 0.0 && times.is_sorted(), "{report}");
+}
+
+#[tokio::test]
+async fn connect_counts_connections() {
+    let (_host, url) = url_of("echo").await;
+    let scenario = "connect --connections-at-once 4 --echo --seconds 0.5 --warm-up 0";
+    let report = report(scenario, &url).await;
+    assert!(number(&report, "setups") > 0.0, "{report}");
+    assert!(number(&report, "latency_p50_us") > 0.0, "{report}");
+}
+
+#[tokio::test]
+async fn idle_tells_the_memory_of_a_connection() {
+    let (host, url) = url_of("echo").await;
+    let scenario = format!("idle --connections 100 --rest 0 --samples 20 --pid {}", host.pid());
+    let report = report(&scenario, &url).await;
+    let bytes = number(&report, "server_resident_bytes_per_connection");
+    assert!((0.0..10_000_000.0).contains(&bytes), "{report}");
+    assert_eq!(number(&report, "woken"), 20.0);
+}
+
+#[tokio::test]
+async fn fanout_misses_nothing() {
+    let scenario = "fanout --receivers 20 --seconds 0.5 --warm-up 0.1";
+    let (_chat, url) = url_of("chat").await;
+    let in_a_room = report(scenario, &format!("{url}room")).await;
+    let (_scripted, url) = url_of("scripted").await;
+    let by_words = format!("{scenario} --join sub:news --publish pub-others:news:{{}} --every 5");
+    for report in [in_a_room, report(&by_words, &url).await] {
+        assert!(number(&report, "deliveries") > 0.0, "{report}");
+        assert_eq!(number(&report, "missing_in_all"), 0.0, "{report}");
+        assert_eq!(number(&report, "duplicates_in_all"), 0.0, "{report}");
+    }
+}
+
+/// What becomes of a reply.
+type Change = fn(&mut Vec<Message>);
+
+/// An echo server for one connection, that changes its third reply.
+async fn one_that_changes(change: Change) -> (SocketAddr, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    let server = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.expect("bench connects");
+        let mut socket = accept_async(stream).await.expect("bench shakes hands");
+        let mut count = 0;
+        while let Some(Ok(message)) = socket.next().await {
+            count += 1;
+            let mut replies = vec![message];
+            if count == 3 {
+                change(&mut replies);
+            }
+            for reply in replies {
+                // Fails once the client has seen enough.
+                let _ = socket.send(reply).await;
+            }
+        }
+    });
+    (address, server)
+}
+
+#[tokio::test]
+async fn a_wrong_reply_is_noticed() {
+    let cases: [(Change, &str); 4] = [
+        (
+            |replies| {
+                let mut data = replies[0].clone().into_data().to_vec();
+                data[40] ^= 0x20;
+                replies[0] = Message::binary(data);
+            },
+            "message 3: the reply is another: byte 40 is 0x68 instead of 0x48",
+        ),
+        (
+            |replies| replies[0] = Message::text("0000"),
+            "message 3: the reply has the opcode 1 instead of 2",
+        ),
+        (|replies| replies.insert(0, Message::binary("more")), "message 3: the reply has fewer"),
+        (
+            |replies| replies[0] = Message::Close(None),
+            "message 3: the server closed the connection (no code)",
+        ),
+    ];
+    for (change, expected) in cases {
+        let (address, server) = one_that_changes(change).await;
+        let finished =
+            bench("echo --connections 1 --seconds 20", &format!("ws://{address}/")).await;
+        let expected = format!("connection 1: {expected}");
+        assert!(finished.only_line().contains(&expected), "{finished:?}");
+        server.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_can_not_be_measured_is_told_in_a_line() {
+    let (_host, url) = url_of("echo").await;
+    for (scenario, url, expected) in [
+        ("echo", "ws://127.0.0.1:1/", "connection 1: can't connect to 127.0.0.1:1"),
+        ("echo", "http://127.0.0.1:1/", "is no address like ws://127.0.0.1:8080/"),
+        ("connect --pid 4294967295", &url, "can't tell what process 4294967295 uses"),
+        ("fanout --size 1", &url, "--size must be"),
+        ("echo --connections 1 --header nonsense", &url, "the header `nonsense`"),
+    ] {
+        let scenario = if scenario == "echo" { "echo --connections 1" } else { scenario };
+        let finished = bench(scenario, url).await;
+        assert!(finished.only_line().contains(expected), "{finished:?}");
+    }
+}

@@ -1,0 +1,142 @@
+//! What is special about HTTP/2: many WebSockets on one connection, and the
+//! handshake of RFC 8441.
+
+use std::time::Duration;
+
+use tokio_tungstenite::tungstenite::Message;
+use wshost_tests::{
+    Empty, Host, Http2, Mode, Response,
+    hyper::{Request, ext::Protocol, http::request::Builder},
+    pattern,
+};
+
+fn uri(host: &Host) -> String {
+    format!("http://{}/", host.address())
+}
+
+async fn answer(host: &Host, request: Builder) -> Response {
+    let request = request.body(Empty::new()).expect("the request is valid");
+    Http2::to(host).await.request(request).await
+}
+
+#[tokio::test]
+async fn websockets_share_a_connection() {
+    let host = Host::shared().await;
+    let http = Http2::to(&host).await;
+    let mut clients = Vec::new();
+    for _ in 0..50 {
+        clients.push(http.open(&Mode::HTTP2.ask(&host)).await);
+    }
+    for round in 1..4 {
+        for client in &mut clients {
+            client.say("count").await;
+        }
+        for client in &mut clients {
+            assert_eq!(client.text().await, format!("count {round}"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_one_touches_no_other() {
+    let host = Host::shared().await;
+    let http = Http2::to(&host).await;
+    let ask = Mode::HTTP2.ask(&host);
+    let mut witness = http.open(&ask).await;
+    for (script, code) in [("stop", 1000), ("trap", 1011), ("close:4000", 4000)] {
+        let mut client = http.open(&ask).await;
+        client.say(script).await;
+        client.closed_with(code).await;
+        assert_eq!(witness.ask("still here").await, "still here");
+    }
+    drop(http.open(&ask).await);
+    assert_eq!(witness.ask("count").await, "count 1");
+}
+
+/// More than all buffers hold waits on a stream that is not read, and others go on.
+#[tokio::test]
+async fn one_that_is_not_read_holds_back_no_other() {
+    const MESSAGES: usize = 16;
+    let host = Host::shared().await;
+    let http = Http2::to(&host).await;
+    let ask = Mode::HTTP2.ask(&host).info("active:true;text:resumed");
+    let mut stuck = http.open(&ask).await;
+    let mut witness = http.open(&ask).await;
+    assert_eq!(stuck.ask("active:false;timer:2000:x").await, "timer-id 1");
+    let (mut sender, mut receiver) = stuck.split();
+    let sending = tokio::spawn(async move {
+        for number in 0..MESSAGES {
+            sender.send(pattern(1_000_000 - number).into()).await;
+        }
+    });
+    for number in 0..20 {
+        witness.send(pattern(100_000 + number).into()).await;
+        assert!(witness.binary().await == pattern(100_000 + number));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(!sending.is_finished(), "16 MB were sent on a stream that is not read");
+    assert_eq!(receiver.next().await, Message::text("resumed"));
+    for number in 0..MESSAGES {
+        assert!(receiver.next().await.into_data() == pattern(1_000_000 - number));
+    }
+    sending.await.expect("all is sent");
+}
+
+/// The other half: its answers are not read.
+#[tokio::test]
+async fn one_that_does_not_read_holds_back_no_other() {
+    let host = Host::shared().await;
+    let http = Http2::to(&host).await;
+    let ask = Mode::HTTP2.ask(&host);
+    let mut stuck = http.open(&ask).await;
+    stuck.say("bytes:5000000;bytes:5000001").await;
+    let mut witness = http.open(&ask).await;
+    for _ in 0..20 {
+        assert_eq!(witness.ask("still here").await, "still here");
+    }
+    assert!(stuck.binary().await == pattern(5_000_000));
+    assert!(stuck.binary().await == pattern(5_000_001));
+}
+
+#[tokio::test]
+async fn row_03_without_a_websocket_accepting_is_501() {
+    let host = Host::shared().await;
+    let response = answer(&host, Request::get(uri(&host))).await;
+    assert_eq!(response.status, 501);
+    assert!(!response.headers.contains_key("upgrade"));
+}
+
+#[tokio::test]
+async fn row_03_without_a_websocket_init_may_answer() {
+    let host = Host::shared().await;
+    for method in ["GET", "POST"] {
+        let request = Request::builder().method(method).uri(uri(&host));
+        let response = answer(&host, request.header("x-init", "respond:203:fine")).await;
+        assert_eq!((response.status, response.text()), (203, "fine".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn row_03_a_malformed_handshake_is_400_and_wakes_nobody() {
+    let host = Host::shared().await;
+    let connect = |protocol| {
+        let request = Request::connect(uri(&host)).extension(Protocol::from_static(protocol));
+        request.header("x-init", "log:info:woken over http2")
+    };
+    for request in [
+        connect("websocket"),
+        connect("websocket").header("sec-websocket-version", "8"),
+        connect("websocket").header("sec-websocket-version", "13, 8"),
+        connect("websocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-protocol", "a, a"),
+    ] {
+        assert_eq!(answer(&host, request).await.status, 400);
+    }
+    let other = connect("connect-udp").header("sec-websocket-version", "13");
+    assert_eq!(answer(&host, other).await.status, 501);
+    let get = Request::get(uri(&host)).header("x-init", "log:info:last over http2;refuse");
+    assert_eq!(answer(&host, get).await.status, 400);
+    host.log().line_with(&["last over http2"]).await;
+    assert_eq!(host.log().lines_with(&["woken over http2"]), [""; 0]);
+}

@@ -1,0 +1,159 @@
+//! `cargo xtask bench`: wshost beside servers that run their handlers natively.
+
+mod options;
+mod server;
+mod table;
+
+use std::{collections::BTreeMap, fs, time::Duration};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+
+pub(crate) use self::options::HELP;
+use self::{options::Options, server::Kind, table::Row};
+use crate::build::{self, cargo, run};
+
+/// What is measured.
+struct Scenario {
+    name: &'static str,
+    /// Of `wshost bench`.
+    arguments: &'static str,
+    /// What of its report is compared.
+    measure: &'static str,
+    unit: &'static str,
+    /// The server that wshost is measured by.
+    rival: Kind,
+    /// How much of the rival's figure wshost is to reach.
+    goal: f64,
+}
+
+const SCENARIOS: [Scenario; 4] = [
+    Scenario {
+        name: "echo, 64 B, 50 connections, 1 in flight",
+        arguments: "echo --connections 50 --size 64 --in-flight 1",
+        measure: "messages_per_server_cpu_second",
+        unit: "messages",
+        rival: Kind::Batched,
+        goal: 0.85,
+    },
+    Scenario {
+        name: "echo, 64 KiB, 20 connections, 1 in flight",
+        arguments: "echo --connections 20 --size 65536 --in-flight 1",
+        measure: "messages_per_server_cpu_second",
+        unit: "messages",
+        rival: Kind::Fastwebsockets,
+        goal: 0.8,
+    },
+    Scenario {
+        name: "echo, 64 B, 200 connections, 16 in flight",
+        arguments: "echo --connections 200 --size 64 --in-flight 16",
+        measure: "messages_per_server_cpu_second",
+        unit: "messages",
+        rival: Kind::Batched,
+        goal: 0.5,
+    },
+    Scenario {
+        name: "set-ups, 20 at once",
+        arguments: "connect --connections-at-once 20",
+        measure: "setups_per_server_cpu_second",
+        unit: "set-ups",
+        rival: Kind::Batched,
+        goal: 0.6,
+    },
+];
+
+/// One scenario's figures, one a turn.
+type Figures = BTreeMap<Kind, Vec<f64>>;
+
+/// Runs all scenarios, and prints what came of them.
+pub(crate) fn bench(arguments: impl Iterator<Item = String>) -> Result<()> {
+    let options = Options::read(arguments)?;
+    let scenarios: Vec<&Scenario> =
+        SCENARIOS.iter().filter(|scenario| scenario.name.contains(&options.only)).collect();
+    ensure!(!scenarios.is_empty(), "no scenario's name has `{}` in it", options.only);
+    build::guests()?;
+    build::host()?;
+    run(&mut cargo(&["build", "--release", "--package", "wshost-tests", "--examples"]))?;
+    let mut figures: Vec<Figures> = scenarios.iter().map(|_| Figures::new()).collect();
+    for turn in 1..=options.turns {
+        for (scenario, figures) in scenarios.iter().zip(&mut figures) {
+            eprintln!("xtask: turn {turn} of {}: {}", options.turns, scenario.name);
+            for kind in Kind::ALL {
+                let figure = measure(scenario, kind, options.seconds)
+                    .with_context(|| format!("{}: {}", kind.name(), scenario.name))?;
+                figures.entry(kind).or_default().push(figure);
+            }
+        }
+    }
+    let rows: Vec<Row> = scenarios.iter().zip(&figures).map(|(of, all)| row(of, all)).collect();
+    println!("{}", table::machine());
+    println!("{} turns of {} s each.\n", options.turns, options.seconds.as_secs_f64());
+    println!("{}", table::markdown(&rows));
+    if let Some(file) = &options.json {
+        fs::write(file, json(&scenarios, &figures, &rows).to_string())
+            .with_context(|| format!("can't write {}", file.display()))?;
+    }
+    Ok(())
+}
+
+/// One server, one scenario, one turn.
+fn measure(scenario: &Scenario, kind: Kind, duration: Duration) -> Result<f64> {
+    let server = kind.start()?;
+    let report = server.load(scenario.arguments, duration)?;
+    report[scenario.measure]
+        .as_f64()
+        .with_context(|| format!("the report has no {}: {report}", scenario.measure))
+}
+
+fn row(scenario: &Scenario, figures: &Figures) -> Row {
+    let medians = figures.iter().map(|(kind, figures)| (*kind, median(figures))).collect();
+    let turns = figures[&Kind::Wshost].iter().zip(&figures[&scenario.rival]);
+    let ratios = turns.map(|(wshost, rival)| wshost / rival);
+    Row {
+        scenario: scenario.name,
+        unit: scenario.unit,
+        medians,
+        rival: scenario.rival,
+        goal: scenario.goal,
+        turns: ratios
+            .fold((f64::INFINITY, 0.0), |(low, high), ratio| (low.min(ratio), high.max(ratio))),
+    }
+}
+
+fn median(figures: &[f64]) -> f64 {
+    let mut sorted = figures.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    if sorted.len().is_multiple_of(2) {
+        f64::midpoint(sorted[middle - 1], sorted[middle])
+    } else {
+        sorted[middle]
+    }
+}
+
+fn json(scenarios: &[&Scenario], figures: &[Figures], rows: &[Row]) -> Value {
+    let scenarios = scenarios.iter().zip(figures).zip(rows).map(|((scenario, figures), row)| {
+        let figures: BTreeMap<_, _> =
+            figures.iter().map(|(kind, figures)| (kind.name(), figures)).collect();
+        json!({
+            "scenario": scenario.name,
+            "measure": scenario.measure,
+            "figures": figures,
+            "rival": scenario.rival.name(),
+            "ratio": row.ratio(),
+            "goal": scenario.goal,
+        })
+    });
+    json!({ "machine": table::machine(), "scenarios": scenarios.collect::<Vec<_>>() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_in_the_middle() {
+        assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
+    }
+}

@@ -1,0 +1,104 @@
+//! The figures, and the machine that they are of, as Markdown.
+
+use std::{collections::BTreeMap, fs, thread};
+
+use super::server::Kind;
+
+/// One scenario.
+pub(super) struct Row {
+    pub(super) scenario: &'static str,
+    pub(super) unit: &'static str,
+    pub(super) medians: BTreeMap<Kind, f64>,
+    pub(super) rival: Kind,
+    pub(super) goal: f64,
+    /// The lowest and the highest ratio of a single turn.
+    pub(super) turns: (f64, f64),
+}
+
+impl Row {
+    /// What wshost reaches of its rival's figure.
+    pub(super) fn ratio(&self) -> f64 {
+        let of = |kind| self.medians.get(&kind).copied().unwrap_or(f64::NAN);
+        of(Kind::Wshost) / of(self.rival)
+    }
+
+    fn markdown(&self) -> String {
+        let medians: Vec<String> = Kind::ALL
+            .iter()
+            .map(|kind| self.medians.get(kind).map_or_else(String::new, |figure| group(*figure)))
+            .collect();
+        format!(
+            "| {} | {} | {} | {:.2} of {} | {:.2} to {:.2} | {:.2} |",
+            self.scenario,
+            self.unit,
+            medians.join(" | "),
+            self.ratio(),
+            self.rival.name(),
+            self.turns.0,
+            self.turns.1,
+            self.goal
+        )
+    }
+}
+
+/// All of them, medians per second of the server's processor time.
+pub(super) fn markdown(rows: &[Row]) -> String {
+    let names = Kind::ALL.map(Kind::name).join(" | ");
+    let head =
+        format!("| | per server CPU-second | {names} | wshost's ratio | single turns | goal |");
+    let rule = format!("|---|---|{}---|---|---|", "---:|".repeat(Kind::ALL.len()));
+    let rows = rows.iter().map(Row::markdown);
+    [head, rule].into_iter().chain(rows).collect::<Vec<_>>().join("\n")
+}
+
+/// Processor, cores, kernel, and how busy it is.
+pub(super) fn machine() -> String {
+    let read = |file| fs::read_to_string(file).unwrap_or_default();
+    let cpuinfo = read("/proc/cpuinfo");
+    let model =
+        cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
+    let load = read("/proc/loadavg");
+    let load: Vec<&str> = load.split_whitespace().take(3).collect();
+    format!(
+        "{}, {} processors, Linux {}, load {}.",
+        model.unwrap_or("an unknown processor"),
+        thread::available_parallelism().map_or(1, usize::from),
+        read("/proc/sys/kernel/osrelease").trim(),
+        load.join(" ")
+    )
+}
+
+/// Puts commas between the thousands.
+fn group(figure: f64) -> String {
+    let digits = format!("{figure:.0}");
+    let mut grouped = String::new();
+    for (place, digit) in digits.char_indices() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_tells_the_ratio() {
+        let medians = BTreeMap::from([(Kind::Wshost, 95_000.0), (Kind::Batched, 100_000.4)]);
+        let row = Row {
+            scenario: "echo",
+            unit: "messages",
+            medians,
+            rival: Kind::Batched,
+            goal: 0.85,
+            turns: (0.9, 1.0),
+        };
+        assert_eq!(
+            row.markdown(),
+            "| echo | messages | 100,000 |  |  | 95,000 | 0.95 of batched | 0.90 to 1.00 | 0.85 |"
+        );
+    }
+}
