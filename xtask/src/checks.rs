@@ -26,5 +26,8 @@ pub(crate) fn all() -> Result<()> {
     ]))?;
     run(cargo(&["doc", "--release", "--workspace", "--no-deps", "--locked"])
         .env("RUSTDOCFLAGS", "--deny warnings"))?;
-    run(cargo(&["test", "--release", "--workspace", "--locked"]).env("WSHOST_TEST_PYTHON", python))
+    run(cargo(&["test", "--release", "--workspace", "--locked"])
+        .env("WSHOST_TEST_PYTHON", python)
+        // Most of a test is waiting.
+        .env("RUST_TEST_THREADS", "6"))
 }
