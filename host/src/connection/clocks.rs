@@ -11,6 +11,7 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
+    task::coop::has_budget_remaining,
     time::Sleep,
 };
 
@@ -31,6 +32,8 @@ pub(super) enum Due {
 #[derive(Default)]
 pub(super) struct Clocks {
     sleep: Option<Pin<Box<Sleep>>>,
+    /// Whether it wakes the task, which is the same as long as the connection.
+    armed: bool,
     last_ping: Option<Instant>,
 }
 
@@ -39,10 +42,16 @@ impl Clocks {
     fn poll_until(&mut self, at: Instant, cx: &mut Context<'_>) -> Poll<()> {
         let at = at.into();
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
+        if sleep.deadline() > at {
+            sleep.as_mut().reset(at);
+            self.armed = false;
+        }
+        if self.armed && !sleep.is_elapsed() {
+            return Poll::Pending;
+        }
         loop {
-            if sleep.deadline() > at {
-                sleep.as_mut().reset(at);
-            }
+            // Without budget it would not have taken note of the task.
+            self.armed = has_budget_remaining();
             ready!(sleep.as_mut().poll(cx));
             if tokio::time::Instant::now() >= at {
                 return Poll::Ready(());

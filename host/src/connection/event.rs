@@ -4,17 +4,16 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{Connection, clocks::Due, ending::Ending};
+use super::{Connection, clocks::Due, ending::Ending, wire::Messages};
 use crate::{
     messaging::{Mail, Urgent},
     sandbox::timers::Fired,
-    websocket::Message,
 };
 
 /// What happened.
 pub(super) enum Event {
     /// The peer sent these.
-    Messages(Vec<Message>),
+    Messages(Messages),
     /// Another connection sent this.
     Mail(Mail),
     /// A timer of the handler's fired.

@@ -6,6 +6,7 @@ use std::{
     time::Instant,
 };
 
+use smallvec::SmallVec;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::OwnedSemaphorePermit,
@@ -53,8 +54,8 @@ impl Guest {
     }
 
     /// Takes what a callback asked for.
-    pub(super) fn commit(&mut self, now: Instant) -> Vec<Effect> {
-        self.ledger().commit(now)
+    pub(super) fn commit(&mut self) -> Vec<Effect> {
+        self.ledger().commit(Instant::now)
     }
 }
 
@@ -99,7 +100,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         if !self.options.callbacks.contains(Callbacks::FRAMES) {
             return Ok(());
         }
-        let frames: Vec<FrameParam<'_>> = messages.iter().filter_map(frame).collect();
+        let frames: SmallVec<[FrameParam<'_>; 1]> = messages.iter().filter_map(frame).collect();
         let outcome = drive(
             &mut self.wire,
             &self.config,
@@ -155,7 +156,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         )
         .await;
         called.map_err(|error| Ending::Call("terminate", error))?;
-        let effects = self.guest.commit(Instant::now());
+        let effects = self.guest.commit();
         self.effects(effects).await;
         Ok(())
     }

@@ -19,7 +19,7 @@ mod guest;
 mod options;
 mod wire;
 
-use std::{collections::BTreeSet, future::poll_fn, sync::Arc, time::Instant};
+use std::{collections::BTreeSet, future::poll_fn, sync::Arc};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -146,7 +146,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// valid is not done, as if it had trapped.
     async fn carry_out(&mut self, callback: &'static str, outcome: Outcome) -> Result<(), Ending> {
         let ending = self.commands(callback, outcome.commands);
-        let effects = self.guest.commit(Instant::now());
+        let effects = self.guest.commit();
         let ending = ending?;
         self.effects(effects).await;
         ending.map_or(Ok(()), Err)

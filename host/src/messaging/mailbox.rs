@@ -2,7 +2,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Waker},
 };
 
@@ -62,11 +65,16 @@ pub enum Left {
 }
 
 /// Where others leave messages and frames for a connection, which is woken.
+///
+/// Its owner is one task, the same as long as there is a mailbox.
 #[derive(Debug)]
 pub struct Mailbox {
     /// Whose it is.
     pub id: ConnectionId,
     room: Room,
+    /// Whether the owner has to look inside: something waits, or it isn't known
+    /// whom to wake. False nearly always, which saves the owner the lock.
+    rung: AtomicBool,
     inside: Mutex<Inside>,
 }
 
@@ -97,7 +105,7 @@ impl Mailbox {
     /// An empty one.
     #[must_use]
     pub fn new(id: ConnectionId, room: Room) -> Self {
-        Self { id, room, inside: Mutex::default() }
+        Self { id, room, rung: AtomicBool::new(true), inside: Mutex::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inside> {
@@ -113,7 +121,7 @@ impl Mailbox {
         }
         inside.mail_bytes = bytes;
         inside.mail.push_back(mail);
-        wake(inside);
+        self.ring(inside);
         Left::Waiting
     }
 
@@ -127,12 +135,12 @@ impl Mailbox {
         }
         if bytes > self.room.frame_bytes {
             inside.frames_lost = true;
-            wake(inside);
+            self.ring(inside);
             return Left::Dropped;
         }
         inside.frame_bytes = bytes;
         inside.frames.push_back(frame);
-        wake(inside);
+        self.ring(inside);
         Left::Waiting
     }
 
@@ -140,13 +148,26 @@ impl Mailbox {
     pub fn shut_down(&self) {
         let mut inside = self.lock();
         inside.shutdown = true;
-        wake(inside);
+        self.ring(inside);
+    }
+
+    /// Wakes the owner, once the lock is free.
+    fn ring(&self, mut inside: MutexGuard<'_, Inside>) {
+        self.rung.store(true, Ordering::Release);
+        let owner = inside.owner.take();
+        drop(inside);
+        if let Some(owner) = owner {
+            owner.wake();
+        }
     }
 
     /// Takes what is urgent, of frames as many as there is room for in bytes (one
     /// at least where there is any); or has the owner woken when anything is left
     /// here, mail too.
     pub fn poll_urgent(&self, cx: &Context<'_>, room_bytes: usize) -> Option<Urgent> {
+        if !self.rung.load(Ordering::Acquire) {
+            return None;
+        }
         let mut inside = self.lock();
         if inside.shutdown {
             return Some(Urgent::Shutdown);
@@ -160,11 +181,17 @@ impl Mailbox {
         if !inside.owner.as_ref().is_some_and(|owner| owner.will_wake(cx.waker())) {
             inside.owner = Some(cx.waker().clone());
         }
+        if inside.mail.is_empty() && inside.frames.is_empty() {
+            self.rung.store(false, Ordering::Release);
+        }
         None
     }
 
     /// Takes the oldest message for the handler.
     pub fn take_mail(&self) -> Option<Mail> {
+        if !self.rung.load(Ordering::Acquire) {
+            return None;
+        }
         let mut inside = self.lock();
         let mail = inside.mail.pop_front()?;
         inside.mail_bytes -= mail.bytes();
@@ -205,15 +232,6 @@ impl Inside {
         let frames = std::mem::replace(&mut self.frames, rest);
         self.frame_bytes -= frames.iter().map(frame_bytes).sum::<usize>();
         frames
-    }
-}
-
-/// Wakes the owner, once the lock is free.
-fn wake(mut inside: MutexGuard<'_, Inside>) {
-    let owner = inside.owner.take();
-    drop(inside);
-    if let Some(owner) = owner {
-        owner.wake();
     }
 }
 

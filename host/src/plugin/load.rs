@@ -9,7 +9,10 @@ use super::{
     check,
     error::{LoadError, Problem},
 };
-use crate::{config::Config, messaging::ConnectionId, sandbox::Template};
+use crate::{
+    config::Config,
+    sandbox::{Template, template::TemplateError},
+};
 
 /// A plugin that connections can be served by.
 #[derive(Clone)]
@@ -46,10 +49,12 @@ async fn prepare(
     check::exports(&component)?;
     check::imports(&component)?;
     let name: Arc<str> = name.into();
-    let template = Template::new(name.clone(), &component, config)
-        .map_err(|error| Problem::OtherImport(format!("{error:#}")))?;
-    let mut first = template.instantiate(ConnectionId::random()).await.map_err(Problem::Start)?;
-    first.check_types().map_err(|error| Problem::OtherType(error.to_string()))?;
+    let template =
+        Template::new(name.clone(), &component, config).await.map_err(|error| match error {
+            TemplateError::Import(error) => Problem::OtherImport(format!("{error:#}")),
+            TemplateError::Start(error) => Problem::Start(error),
+            TemplateError::Export(error) => Problem::OtherType(error.to_string()),
+        })?;
     Ok(Plugin { name, digest, template })
 }
 
