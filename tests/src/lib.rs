@@ -19,6 +19,7 @@ mod mode;
 mod paths;
 mod program;
 mod raw;
+mod tls;
 mod transport;
 
 use std::{future::Future, time::Duration};
@@ -33,11 +34,13 @@ pub use self::{
     paths::{cache, guest, program},
     program::{Finished, run_to_end},
     raw::Raw,
-    transport::{Http2, Response, exchange},
+    tls::{Identity, Trust},
+    transport::{Http2, Response, exchange, exchange_over},
 };
 pub use http_body_util::Empty;
 pub use hyper;
 pub use rustix::process::Signal;
+pub use tokio_rustls::rustls;
 
 /// How long an event may take before the test fails: much more than it takes on
 /// a busy machine.

@@ -19,7 +19,7 @@ use tokio::{
 };
 use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
 
-use crate::{Ask, Client, Host, Transport, patiently};
+use crate::{Ask, Client, Host, Transport, Trust, patiently};
 
 /// Bytes both ways.
 pub(crate) trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -87,7 +87,7 @@ pub(crate) async fn open(ask: &Ask) -> Result<(Response, Stream), Refused> {
 }
 
 async fn open_http1(ask: &Ask) -> Result<(Response, Stream), Refused> {
-    let socket = connect(ask.address).await?;
+    let socket = connect_by(ask.address, ask.trust.as_ref(), "http/1.1").await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(socket)).await?;
     tokio::spawn(connection.with_upgrades());
     let key = generate_key();
@@ -105,10 +105,10 @@ async fn open_http1(ask: &Ask) -> Result<(Response, Stream), Refused> {
 }
 
 async fn open_http2(ask: &Ask) -> Result<(Response, Stream), Refused> {
-    Http2::to_address(ask.address).await?.open_stream(ask).await
+    Http2::to_address(ask.address, ask.trust.as_ref()).await?.open_stream(ask).await
 }
 
-/// A connection of HTTP/2, by prior knowledge.
+/// A connection of HTTP/2, by prior knowledge or over TLS.
 #[derive(Clone)]
 pub struct Http2 {
     sender: http2::SendRequest<Empty<Bytes>>,
@@ -120,12 +120,14 @@ impl Http2 {
     /// # Panics
     /// If there is none.
     pub async fn to(host: &Host) -> Self {
-        let connected = patiently("a connection of HTTP/2", Self::to_address(host.address())).await;
+        let trust = host.trust();
+        let connected = Self::to_address(host.address(), trust.as_ref());
+        let connected = patiently("a connection of HTTP/2", connected).await;
         connected.unwrap_or_else(|refused| panic!("refused: {refused:?}"))
     }
 
-    async fn to_address(address: SocketAddr) -> Result<Self, Refused> {
-        let socket = connect(address).await?;
+    async fn to_address(address: SocketAddr, trust: Option<&Trust>) -> Result<Self, Refused> {
+        let socket = connect_by(address, trust, "h2").await?;
         let (sender, mut connection) =
             http2::handshake(TokioExecutor::new(), TokioIo::new(socket)).await?;
         // The host's first word is that it speaks RFC 8441. Nobody is told when it has come.
@@ -160,7 +162,8 @@ impl Http2 {
     }
 
     async fn open_stream(&self, ask: &Ask) -> Result<(Response, Stream), Refused> {
-        let request = Request::connect(format!("http://{}{}", ask.address, ask.target))
+        let scheme = if ask.trust.is_some() { "https" } else { "http" };
+        let request = Request::connect(format!("{scheme}://{}{}", ask.address, ask.target))
             .extension(Protocol::from_static("websocket"));
         let response = self.sender.clone().send_request(with_headers(request, ask)?).await?;
         let (response, stream) = upgraded(response, StatusCode::OK).await?;
@@ -196,7 +199,19 @@ async fn upgraded(
     Ok((response, Box::new(TokioIo::new(stream))))
 }
 
-async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+/// Connects, over TLS if somebody is trusted, to speak this protocol.
+async fn connect_by(
+    address: SocketAddr,
+    trust: Option<&Trust>,
+    protocol: &str,
+) -> io::Result<Stream> {
+    Ok(match trust {
+        Some(trust) => Box::new(trust.connect(address, &[protocol]).await?),
+        None => Box::new(connect(address).await?),
+    })
+}
+
+pub(crate) async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let socket = TcpStream::connect(address).await?;
     socket.set_nodelay(true)?;
     Ok(socket)
@@ -208,7 +223,18 @@ async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
 /// # Panics
 /// If it does not answer and close.
 pub async fn exchange(address: SocketAddr, bytes: impl AsRef<[u8]>) -> String {
-    let mut socket = connect(address).await.expect("the host accepts connections");
+    let socket = connect(address).await.expect("the host accepts connections");
+    exchange_over(socket, bytes).await
+}
+
+/// The same, over a socket on which something was said before.
+///
+/// # Panics
+/// If the host does not answer and close.
+pub async fn exchange_over(
+    mut socket: impl AsyncRead + AsyncWrite + Unpin,
+    bytes: impl AsRef<[u8]>,
+) -> String {
     // The host may have answered and closed before it has read all.
     let _ = socket.write_all(bytes.as_ref()).await;
     let mut answer = Vec::new();

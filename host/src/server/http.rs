@@ -24,7 +24,8 @@ const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
 /// What waits to be sent on a stream, in HTTP's own queue.
 const STREAM_SEND_BYTES: usize = 64 * 1024;
 
-/// When the host goes down: how long a connection without a request is waited for.
+/// When a connection is to end: how long one without a request is waited for, so
+/// that HTTP/2 and TLS are ended as they should be.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// How much is under way on one HTTP connection: requests, and over HTTP/2 the
@@ -74,7 +75,7 @@ where
     let timeout = Duration::from_millis(host.config.handshake_timeout_ms);
     let stopping = host.stopping.clone();
     let peer = origin.peer;
-    let http = builder(&host, timeout);
+    let http = builder(&host);
     let busy = Busy::new();
     let (origin, busy_here) = (Arc::new(origin), busy.clone());
     let answer = service_fn(move |request: Request<Incoming>| {
@@ -83,9 +84,13 @@ where
     });
     let mut connection = pin!(http.serve_connection_with_upgrades(TokioIo::new(stream), answer));
     let served = tokio::select! {
-        served = connection.as_mut() => served,
-        () = busy_here.idle_for(timeout) => return,
-        () = stopping.cancelled() => {
+        served = connection.as_mut() => Some(served),
+        () = busy_here.idle_for(timeout) => None,
+        () = stopping.cancelled() => None,
+    };
+    let served = match served {
+        Some(served) => served,
+        None => {
             connection.as_mut().graceful_shutdown();
             tokio::select! {
                 served = connection => served,
@@ -98,11 +103,10 @@ where
     }
 }
 
-fn builder(host: &Host, timeout: Duration) -> Builder<TokioExecutor> {
+fn builder(host: &Host) -> Builder<TokioExecutor> {
     let mut http = Builder::new(TokioExecutor::new());
     http.http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(timeout)
+        .header_read_timeout(None)
         .max_buf_size(host.config.header_max_bytes)
         .max_headers(host.config.headers_max);
     http.http2()
