@@ -16,11 +16,13 @@ pub struct Ask {
     pub(crate) address: SocketAddr,
     pub(crate) target: String,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) preface: Vec<u8>,
 }
 
 impl Ask {
     pub(crate) fn new(mode: Mode, address: SocketAddr) -> Self {
-        let ask = Self { mode, address, target: "/".into(), headers: Vec::new() };
+        let ask =
+            Self { mode, address, target: "/".into(), headers: Vec::new(), preface: Vec::new() };
         if mode.hibernating { ask.header("x-hibernate", "1") } else { ask }
     }
 
@@ -28,6 +30,13 @@ impl Ask {
     #[must_use]
     pub fn target(mut self, target: &str) -> Self {
         target.clone_into(&mut self.target);
+        self
+    }
+
+    /// With these bytes before anything else on the connection.
+    #[must_use]
+    pub fn preface(mut self, bytes: impl AsRef<[u8]>) -> Self {
+        bytes.as_ref().clone_into(&mut self.preface);
         self
     }
 

@@ -33,7 +33,7 @@ pub use self::{
     paths::{cache, guest, program},
     program::{Finished, run_to_end},
     raw::Raw,
-    transport::{Http2, Response, exchange},
+    transport::{Http2, Response, exchange, exchange_pieces},
 };
 pub use http_body_util::Empty;
 pub use hyper;

@@ -87,7 +87,7 @@ pub(crate) async fn open(ask: &Ask) -> Result<(Response, Stream), Refused> {
 }
 
 async fn open_http1(ask: &Ask) -> Result<(Response, Stream), Refused> {
-    let socket = connect(ask.address).await?;
+    let socket = connect(ask.address, &ask.preface).await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(socket)).await?;
     tokio::spawn(connection.with_upgrades());
     let key = generate_key();
@@ -105,7 +105,7 @@ async fn open_http1(ask: &Ask) -> Result<(Response, Stream), Refused> {
 }
 
 async fn open_http2(ask: &Ask) -> Result<(Response, Stream), Refused> {
-    Http2::to_address(ask.address).await?.open_stream(ask).await
+    Http2::to_address(ask.address, &ask.preface).await?.open_stream(ask).await
 }
 
 /// A connection of HTTP/2, by prior knowledge.
@@ -120,12 +120,13 @@ impl Http2 {
     /// # Panics
     /// If there is none.
     pub async fn to(host: &Host) -> Self {
-        let connected = patiently("a connection of HTTP/2", Self::to_address(host.address())).await;
+        let connected =
+            patiently("a connection of HTTP/2", Self::to_address(host.address(), &[])).await;
         connected.unwrap_or_else(|refused| panic!("refused: {refused:?}"))
     }
 
-    async fn to_address(address: SocketAddr) -> Result<Self, Refused> {
-        let socket = connect(address).await?;
+    async fn to_address(address: SocketAddr, preface: &[u8]) -> Result<Self, Refused> {
+        let socket = connect(address, preface).await?;
         let (sender, mut connection) =
             http2::handshake(TokioExecutor::new(), TokioIo::new(socket)).await?;
         // The host's first word is that it speaks RFC 8441. Nobody is told when it has come.
@@ -196,9 +197,11 @@ async fn upgraded(
     Ok((response, Box::new(TokioIo::new(stream))))
 }
 
-async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
-    let socket = TcpStream::connect(address).await?;
+/// Connects, and writes what comes before HTTP.
+async fn connect(address: SocketAddr, preface: &[u8]) -> io::Result<TcpStream> {
+    let mut socket = TcpStream::connect(address).await?;
     socket.set_nodelay(true)?;
+    socket.write_all(preface).await?;
     Ok(socket)
 }
 
@@ -208,11 +211,24 @@ async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
 /// # Panics
 /// If it does not answer and close.
 pub async fn exchange(address: SocketAddr, bytes: impl AsRef<[u8]>) -> String {
-    let mut socket = connect(address).await.expect("the host accepts connections");
-    // The host may have answered and closed before it has read all.
-    let _ = socket.write_all(bytes.as_ref()).await;
+    exchange_pieces(address, [bytes]).await
+}
+
+/// The same, each of these pieces written by itself.
+///
+/// # Panics
+/// If the host does not answer and close.
+pub async fn exchange_pieces<B: AsRef<[u8]>>(
+    address: SocketAddr,
+    pieces: impl IntoIterator<Item = B>,
+) -> String {
+    let mut socket = connect(address, &[]).await.expect("the host accepts connections");
+    for piece in pieces {
+        // The host may have answered and closed before it has read all.
+        let _ = socket.write_all(piece.as_ref()).await;
+    }
     let mut answer = Vec::new();
-    let read = patiently("the end of an answer", socket.read_to_end(&mut answer)).await;
-    read.expect("the answer can be read");
+    // A host that closes what it has not read to its end resets it.
+    let _ = patiently("the end of an answer", socket.read_to_end(&mut answer)).await;
     String::from_utf8_lossy(&answer).into_owned()
 }
