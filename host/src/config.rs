@@ -181,8 +181,8 @@ settings! {
     keep_alive_ms: Millis = Millis::Infinity, Millis::After(1) => Millis::Infinity;
     /// The shortest keep-alive a handler may ask for; a shorter one is raised to it.
     keep_alive_min_ms: u64 = 1_000, 1 => HOUR_MS;
-    /// How long a peer has to finish TLS's handshake and a request's head, and
-    /// how long an HTTP connection may be without a request.
+    /// How long a peer has for a PROXY header and TLS's handshake together, then
+    /// for a request's head; and how long an HTTP connection may be without a request.
     handshake_timeout_ms: u64 = 10_000, 1 => HOUR_MS;
     /// How long a peer has to answer a Close, and to take what is still to be sent.
     close_timeout_ms: u64 = 5_000, 1 => HOUR_MS;

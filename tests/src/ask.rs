@@ -17,11 +17,19 @@ pub struct Ask {
     pub(crate) trust: Option<Trust>,
     pub(crate) target: String,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) preface: Vec<u8>,
 }
 
 impl Ask {
     pub(crate) fn new(mode: Mode, address: SocketAddr) -> Self {
-        let ask = Self { mode, address, trust: None, target: "/".into(), headers: Vec::new() };
+        let ask = Self {
+            mode,
+            address,
+            trust: None,
+            target: "/".into(),
+            headers: Vec::new(),
+            preface: Vec::new(),
+        };
         if mode.hibernating { ask.header("x-hibernate", "1") } else { ask }
     }
 
@@ -36,6 +44,13 @@ impl Ask {
     #[must_use]
     pub fn trust(self, trust: Trust) -> Self {
         Self { trust: Some(trust), ..self }
+    }
+
+    /// With these bytes before anything else on the connection.
+    #[must_use]
+    pub fn preface(mut self, bytes: impl AsRef<[u8]>) -> Self {
+        bytes.as_ref().clone_into(&mut self.preface);
+        self
     }
 
     /// With this header. One of the same name stays.

@@ -35,7 +35,7 @@ pub use self::{
     program::{Finished, run_to_end},
     raw::Raw,
     tls::{Identity, Trust},
-    transport::{Http2, Response, exchange, exchange_over},
+    transport::{Http2, Response, exchange, exchange_over, exchange_pieces},
 };
 pub use http_body_util::Empty;
 pub use hyper;

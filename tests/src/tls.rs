@@ -117,7 +117,7 @@ impl Trust {
         address: SocketAddr,
         alpn: &[&str],
     ) -> io::Result<TlsStream<TcpStream>> {
-        let socket = transport::connect(address).await?;
+        let socket = transport::connect(address, &[]).await?;
         self.over(socket, alpn).await
     }
 

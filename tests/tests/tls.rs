@@ -93,7 +93,7 @@ async fn without_alpn_http1_is_spoken() {
     let stream = identity.trust().connect(host.address(), &[]).await.expect("the host agrees");
     let closes = Frame::new(CLOSE, close_payload(1000, "")).encode();
     let bytes = [request(&host, "x-opened: request\r\n").as_bytes(), &closes].concat();
-    let answer = exchange_over(stream, bytes).await;
+    let answer = exchange_over(stream, [bytes]).await;
     assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
     assert!(answer.contains("\ntls=TLSv1.3 - localhost\n"), "{answer}");
 }
@@ -114,7 +114,7 @@ async fn what_came_with_the_request_is_not_lost() {
     let frames = [Frame::new(TEXT, "early"), Frame::new(CLOSE, close_payload(1000, ""))];
     let mut bytes = request(&host, "x-opened: text:hello\r\n").into_bytes();
     bytes.extend(frames.iter().flat_map(Frame::encode));
-    let answer = exchange_over(stream.expect("the host agrees"), bytes).await;
+    let answer = exchange_over(stream.expect("the host agrees"), [bytes]).await;
     assert!(answer.contains("\r\n\r\n\u{fffd}\u{5}hello\u{fffd}\u{5}early"), "{answer:?}");
 }
 
@@ -122,7 +122,7 @@ async fn what_came_with_the_request_is_not_lost() {
 async fn what_is_no_tls_gets_no_http() {
     let (host, _identity) = host(&[]).await;
     for bytes in [request(&host, "").as_bytes(), b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &[0; 100]] {
-        let answer = exchange(host.address(), bytes).await;
+        let answer = exchange(host.address(), [bytes]).await;
         assert!(!answer.contains("HTTP"), "{answer}");
     }
     assert_eq!(Mode::HTTP1.ask(&host).open().await.ask("count").await, "count 1");
@@ -144,7 +144,7 @@ async fn a_connection_that_asks_for_nothing_more() {
     let (host, identity) = host(&["handshake_timeout_ms=300"]).await;
     let stream = identity.trust().connect(host.address(), &["http/1.1"]).await;
     let request = "GET / HTTP/1.1\r\nHost: here\r\nx-init: respond:200:fine\r\n\r\n";
-    let answer = exchange_over(stream.expect("the host agrees"), request).await;
+    let answer = exchange_over(stream.expect("the host agrees"), [request]).await;
     assert!(answer.ends_with("\r\n\r\nfine"), "{answer}");
 }
 

@@ -50,6 +50,10 @@ pub(super) struct Run {
     /// The header field in which these proxies say it, and the only one read
     #[arg(long, value_name = "NAME", default_value = "x-forwarded-for")]
     proxy_header: ProxyHeader,
+    /// Connections from these proxies begin with a header of the PROXY protocol,
+    /// version 1 or 2; one without it is closed. Others must send none
+    #[arg(long, requires = "trust_proxy")]
+    proxy_protocol: bool,
     /// Changes a setting; --help lists them
     #[arg(long, value_name = "NAME=VALUE")]
     set: Vec<String>,
@@ -91,8 +95,12 @@ impl Run {
         };
         tracing::info!(plugin = %plugin.name, digest = %plugin.digest, "plugin loaded");
         let scheme = if tls.is_some() { "wss" } else { "ws" };
-        let edge =
-            Edge { origins: self.origin, proxies: self.trust_proxy, header: self.proxy_header };
+        let edge = Edge {
+            origins: self.origin,
+            proxies: self.trust_proxy,
+            header: self.proxy_header,
+            proxy_protocol: self.proxy_protocol,
+        };
         let host = Host::new(plugin, config, tls, edge);
         announce(scheme, listener.local_addr()?)?;
         tokio::select! {

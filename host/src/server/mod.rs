@@ -5,12 +5,14 @@ mod edge;
 pub mod handshake;
 mod http;
 mod pieces;
+mod proxy_protocol;
 mod request;
 mod response;
 pub mod tls;
 mod upgrade;
 
 use std::{
+    future::Future,
     net::SocketAddr,
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
@@ -19,11 +21,13 @@ use std::{
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
+    time::{Instant, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::edge::{Edge, ProxyHeader};
 use self::{
+    proxy_protocol::HeaderError,
     request::{Origin, TlsFacts},
     tls::Tls,
 };
@@ -51,6 +55,7 @@ pub struct Host {
     picks_none_said: AtomicBool,
     no_room_said: Seldom,
     accept_failed_said: Seldom,
+    header_refused_said: Seldom,
 }
 
 impl Host {
@@ -71,6 +76,7 @@ impl Host {
             picks_none_said: AtomicBool::new(false),
             no_room_said: Seldom::default(),
             accept_failed_said: Seldom::default(),
+            header_refused_said: Seldom::default(),
         })
     }
 
@@ -102,14 +108,24 @@ impl Host {
     fn serve(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
         // Fails only for a socket that is gone, which shows soon enough.
         let _ = stream.set_nodelay(true);
-        match &self.tls {
-            None => {
-                let origin = Origin { peer, tls: None };
-                self.tasks.spawn(http::serve(self.clone(), stream, origin));
-            }
-            Some(tls) => {
-                self.tasks.spawn(serve_tls(self.clone(), tls.clone(), stream, peer));
-            }
+        self.tasks.spawn(serve(self.clone(), stream, peer));
+    }
+
+    /// Does this, if it is done by then and the host stays up until it is.
+    async fn in_time<T>(&self, deadline: Instant, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            done = timeout_at(deadline, work) => done.ok(),
+            () = self.stopping.cancelled() => None,
+        }
+    }
+
+    /// One line for the operator, who believes this proxy: a warning, unless it
+    /// was just looking whether somebody listens.
+    fn header_refused(&self, proxy: SocketAddr, error: &HeaderError) {
+        if matches!(error, HeaderError::Io(_)) {
+            tracing::debug!(%proxy, "connection closed: {error}");
+        } else if let Some(others) = self.header_refused_said.say() {
+            tracing::warn!(%proxy, others, "connection closed: {error}");
         }
     }
 
@@ -133,18 +149,26 @@ impl Host {
     }
 }
 
-async fn serve_tls(host: Arc<Host>, tls: Tls, stream: TcpStream, peer: SocketAddr) {
-    let timeout = Duration::from_millis(host.config.handshake_timeout_ms);
-    let accepted = tokio::select! {
-        accepted = tokio::time::timeout(timeout, tls.accept(stream)) => accepted,
-        () = host.stopping.cancelled() => return,
+/// Serves one socket: first what comes before HTTP, a proxy's header and TLS's
+/// handshake, with one deadline on both.
+async fn serve(host: Arc<Host>, mut stream: TcpStream, mut peer: SocketAddr) {
+    let deadline = Instant::now() + Duration::from_millis(host.config.handshake_timeout_ms);
+    if host.edge.expects_proxy_header(peer.ip()) {
+        match host.in_time(deadline, proxy_protocol::read(&mut stream)).await {
+            Some(Ok(client)) => peer = client.unwrap_or(peer),
+            Some(Err(error)) => return host.header_refused(peer, &error),
+            None => return tracing::debug!(proxy = %peer, "no PROXY header in time"),
+        }
+    }
+    let Some(tls) = &host.tls else {
+        return http::serve(host, stream, Origin { peer, tls: None }).await;
     };
-    match accepted {
-        Ok(Ok(stream)) => {
+    match host.in_time(deadline, tls.accept(stream)).await {
+        Some(Ok(stream)) => {
             let origin = Origin { peer, tls: Some(TlsFacts::of(&stream)) };
             http::serve(host, stream, origin).await;
         }
-        Ok(Err(error)) => tracing::debug!(%peer, "TLS handshake failed: {error}"),
-        Err(_) => tracing::debug!(%peer, "TLS handshake timed out"),
+        Some(Err(error)) => tracing::debug!(%peer, "TLS handshake failed: {error}"),
+        None => tracing::debug!(%peer, "no TLS handshake in time"),
     }
 }
