@@ -32,7 +32,7 @@ pub use self::{
     log::{Log, connection_in},
     mode::{Mode, Transport},
     paths::{cache, guest, program},
-    program::{Finished, run_to_end},
+    program::{Finished, run_to_end, run_until},
     raw::Raw,
     tls::{Identity, Trust},
     transport::{Http2, Response, exchange, exchange_over},
