@@ -6,7 +6,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tokio_tungstenite::{accept_async, tungstenite::Message};
-use wshost_tests::{Finished, Host, run_to_end, run_until};
+use wshost_tests::{Finished, Host, Identity, run_to_end, run_until};
 
 /// Runs a scenario for a moment.
 async fn bench(scenario: &str, url: &str) -> Finished {
@@ -69,6 +69,25 @@ async fn idle_tells_the_memory_of_a_connection() {
     let bytes = number(&report, "server_resident_bytes_per_connection");
     assert!((0.0..10_000_000.0).contains(&bytes), "{report}");
     assert_eq!(number(&report, "woken"), 20.0);
+}
+
+/// In messages that don't fit a record of TLS, and small ones.
+#[tokio::test]
+async fn servers_are_loaded_over_tls() {
+    let identity = Identity::new();
+    let host = Host::of("echo").tls(&identity).start().await;
+    let url = format!("wss://localhost:{}/", host.address().port());
+    let authority = identity.certificate().display().to_string();
+    for scenario in [
+        "echo --connections 4 --in-flight 3 --size 100000 --seconds 0.5 --warm-up 0",
+        "connect --connections-at-once 4 --echo --seconds 0.5 --warm-up 0",
+    ] {
+        let report = report(&format!("{scenario} --ca {authority}"), &url).await;
+        assert!(number(&report, "latency_p50_us") > 0.0, "{report}");
+    }
+    let finished = bench("echo --connections 1", &url).await;
+    let expected = "connection 1: TLS failed: invalid peer certificate";
+    assert!(finished.only_line().starts_with(expected), "{finished:?}");
 }
 
 /// An echo server, that answers so many messages in all. Gives the number of
