@@ -12,6 +12,7 @@
 
 mod ask;
 mod client;
+mod deflate;
 mod frame;
 mod host;
 mod log;
@@ -27,6 +28,7 @@ use std::{future::Future, time::Duration};
 pub use self::{
     ask::Ask,
     client::{Client, Receiver, Sender},
+    deflate::{Inflater, deflated},
     frame::{BINARY, CLOSE, CONTINUATION, Frame, PING, PONG, TEXT, close_payload},
     host::{Host, HostBuilder},
     log::{Log, connection_in},
