@@ -12,6 +12,7 @@
 
 mod ask;
 mod client;
+mod deflate;
 mod frame;
 mod host;
 mod log;
@@ -27,12 +28,13 @@ use std::{future::Future, time::Duration};
 pub use self::{
     ask::Ask,
     client::{Client, Receiver, Sender},
+    deflate::{Inflater, deflated},
     frame::{BINARY, CLOSE, CONTINUATION, Frame, PING, PONG, TEXT, close_payload},
     host::{Host, HostBuilder},
     log::{Log, connection_in},
     mode::{Mode, Transport},
     paths::{cache, guest, program},
-    program::{Finished, run_to_end},
+    program::{Finished, run_to_end, run_until},
     raw::Raw,
     tls::{Identity, Trust},
     transport::{Http2, Response, exchange, exchange_over, exchange_pieces},
