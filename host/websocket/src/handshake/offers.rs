@@ -9,7 +9,7 @@ use super::{
     extensions::{self, Extension},
     headers,
 };
-use crate::websocket::{Agreed, DeflateOptions, PERMESSAGE_DEFLATE};
+use crate::{Agreed, DeflateOptions, PERMESSAGE_DEFLATE};
 
 /// The subprotocols and extensions that a handshake offers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

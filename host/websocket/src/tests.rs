@@ -3,7 +3,7 @@
 use std::io::{self, Cursor, Read, Write};
 
 use proptest::prelude::*;
-use tokio_tungstenite::tungstenite::{
+use tungstenite::{
     Message as TheirMessage, WebSocket,
     protocol::{CloseFrame as TheirCloseFrame, Role},
 };

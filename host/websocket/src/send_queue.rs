@@ -26,7 +26,7 @@ fn is_copied(bytes: &[u8]) -> bool {
 ///
 /// ```
 /// use bytes::Buf;
-/// use wshost::websocket::{Message, SendQueue};
+/// use wshost_websocket::{Message, SendQueue};
 ///
 /// let mut queue = SendQueue::default();
 /// queue.push(&Message::Text("Hello".into()));

@@ -19,7 +19,7 @@ use super::{
 ///
 /// ```
 /// use bytes::BytesMut;
-/// use wshost::websocket::{Decoder, Message};
+/// use wshost_websocket::{Decoder, Message};
 ///
 /// let mut decoder = Decoder::new(1_000_000);
 /// // RFC 6455, 5.7: a single-frame masked text message.
@@ -27,7 +27,7 @@ use super::{
 /// let mut input = BytesMut::from(&frame[..]);
 /// assert_eq!(decoder.decode(&mut input)?, Some(Message::Text("Hello".into())));
 /// assert_eq!(decoder.decode(&mut input)?, None);
-/// # Ok::<(), wshost::websocket::DecodeError>(())
+/// # Ok::<(), wshost_websocket::DecodeError>(())
 /// ```
 #[derive(Debug)]
 pub struct Decoder {

@@ -18,7 +18,7 @@ use super::{
 ///
 /// ```
 /// use bytes::Buf;
-/// use wshost::websocket::{Agreed, DeflateOptions, Encoder, Message, SendQueue};
+/// use wshost_websocket::{Agreed, DeflateOptions, Encoder, Message, SendQueue};
 ///
 /// let mut options = DeflateOptions::default();
 /// options.set_threshold_bytes(0);

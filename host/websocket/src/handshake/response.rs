@@ -5,10 +5,10 @@ use hyper::header::{
     SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use thiserror::Error;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tungstenite::handshake::derive_accept_key;
 
 use super::Handshake;
-use crate::websocket::Agreed;
+use crate::Agreed;
 
 /// A subprotocol was chosen that the client didn't offer.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]

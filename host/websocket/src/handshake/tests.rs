@@ -6,7 +6,7 @@ use hyper::{
 };
 
 use super::*;
-use crate::websocket::DeflateOptions;
+use crate::DeflateOptions;
 
 /// The request of RFC 6455, 1.2, in parts.
 fn example() -> Parts {

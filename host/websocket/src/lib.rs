@@ -1,5 +1,5 @@
 //! RFC 6455 and RFC 7692, the server's side: frames to messages and messages to
-//! frames.
+//! frames, and the opening [`handshake`], also that of RFC 8441.
 //!
 //! No I/O, no clock, no runtime: bytes go in and come out. What arrives goes
 //! through a [`Decoder`]:
@@ -26,6 +26,7 @@ mod decoder;
 mod deflate;
 mod encoder;
 mod error;
+pub mod handshake;
 mod header;
 mod mask;
 mod message;
@@ -41,7 +42,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use tokio_tungstenite::tungstenite::Utf8Bytes;
+pub use tungstenite::Utf8Bytes;
 
 pub use self::{
     close::{CloseCode, CloseFrame, InvalidClose},

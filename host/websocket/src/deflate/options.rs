@@ -35,13 +35,13 @@ pub struct OutOfRange {
 /// Options of permessage-deflate, as Cowboy's `deflate_opts`. Valid as they are.
 ///
 /// ```
-/// use wshost::websocket::DeflateOptions;
+/// use wshost_websocket::DeflateOptions;
 ///
 /// let mut options = DeflateOptions::default();
 /// options.set_level(9)?;
 /// options.set_server_context_takeover(true);
 /// assert!(options.set_server_max_window_bits(8).is_err());
-/// # Ok::<(), wshost::websocket::OutOfRange>(())
+/// # Ok::<(), wshost_websocket::OutOfRange>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeflateOptions {
