@@ -111,10 +111,12 @@ impl Header {
         };
         let (fin, opcode, reserved) = parse_first(first, allowed)?;
         check_second(second, fin, opcode)?;
-        let needed_bytes = 2 + extended_len_bytes(second) + size_of::<Mask>();
+        let len_end = 2 + extended_len_bytes(second);
         let Some((payload_len_bytes, rest)) = parse_len(second & LEN, rest)? else {
-            return Ok(Parsed::Partial { needed_bytes });
+            // Not the key too: the length may be wrong, and is looked at first.
+            return Ok(Parsed::Partial { needed_bytes: len_end });
         };
+        let needed_bytes = len_end + size_of::<Mask>();
         let Some(key) = rest.first_chunk() else {
             return Ok(Parsed::Partial { needed_bytes });
         };
@@ -233,8 +235,9 @@ mod tests {
             let header = Header { fin, opcode, reserved, payload_len_bytes, mask };
             assert_eq!(parse(&bytes), Ok(Parsed::Whole(header, bytes.len())));
             for cut in 2..bytes.len() {
-                let partial = Parsed::Partial { needed_bytes: bytes.len() };
-                assert_eq!(parse(&bytes[..cut]), Ok(partial));
+                // First the length, which can be wrong, then the key.
+                let needed_bytes = if cut < start.len() { start.len() } else { bytes.len() };
+                assert_eq!(parse(&bytes[..cut]), Ok(Parsed::Partial { needed_bytes }));
             }
             assert_eq!(parse(&bytes[..1]), Ok(Parsed::Partial { needed_bytes: 2 }));
         }

@@ -5,7 +5,9 @@ use bytes::BufMut;
 use super::{
     super::{
         CloseFrame, ProtocolError, Utf8Place,
-        testing::{BINARY, CLOSE, CONTINUATION, ClientFrame, PING, PONG, TEXT, payload},
+        testing::{
+            BINARY, CLOSE, CONTINUATION, ClientFrame, PING, PONG, TEXT, decode_pieces, payload,
+        },
     },
     *,
 };
@@ -105,6 +107,21 @@ fn size_is_checked_when_the_header_is_seen_and_fragments_summed() {
     assert_eq!(decode_all(&frames).0.len(), 2);
     let frame = ClientFrame::new(PING, &[0; 125]).encode();
     assert!(Decoder::new(1).decode(&mut BytesMut::from(&frame[..])).is_ok());
+}
+
+#[test]
+fn a_wrong_length_is_found_at_its_last_byte_however_it_arrives() {
+    let top_bit = [0x82, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0];
+    let not_minimal = [0x82, 0xfe, 0, 125];
+    for (start, error) in [
+        (&top_bit[..], ProtocolError::LengthTopBit),
+        (&not_minimal, ProtocolError::LengthNotMinimal),
+    ] {
+        for pieces in [&[][..], &[1]] {
+            let decoded = decode_pieces(start, pieces, 1000);
+            assert_eq!(decoded, (Vec::new(), Some(error.into())), "{pieces:?}");
+        }
+    }
 }
 
 #[test]
