@@ -122,7 +122,7 @@ async fn what_came_with_the_request_is_not_lost() {
 async fn what_is_no_tls_gets_no_http() {
     let (host, _identity) = host(&[]).await;
     for bytes in [request(&host, "").as_bytes(), b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &[0; 100]] {
-        let answer = exchange(host.address(), [bytes]).await;
+        let answer = exchange(host.address(), bytes).await;
         assert!(!answer.contains("HTTP"), "{answer}");
     }
     assert_eq!(Mode::HTTP1.ask(&host).open().await.ask("count").await, "count 1");

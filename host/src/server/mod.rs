@@ -2,7 +2,6 @@
 
 mod body;
 mod edge;
-pub mod handshake;
 mod http;
 mod pieces;
 mod proxy_protocol;

@@ -7,8 +7,10 @@ use hyper::{
 };
 
 use super::body::Whole;
-use super::handshake::{HandshakeError, is_allowed_on_response, upgrade_required_headers};
-use crate::sandbox::types;
+use crate::{
+    sandbox::types,
+    websocket::handshake::{HandshakeError, is_allowed_on_response, upgrade_required_headers},
+};
 
 /// A response with its whole body.
 pub(super) type Answer = Response<Whole>;

@@ -18,7 +18,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
     Host,
-    handshake::{self, Asked, Handshake, extensions_answer},
     http::{Busy, UnderWay},
     pieces::Pieces,
     request::{Description, Origin},
@@ -32,7 +31,10 @@ use crate::{
         CallError, Instance,
         types::{self, Accept},
     },
-    websocket::Agreed,
+    websocket::{
+        Agreed,
+        handshake::{self, Asked, Handshake, extensions_answer},
+    },
 };
 
 /// The answer to a request. Where it opens a WebSocket, that is served in a
