@@ -111,7 +111,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Serves the connection to its end.
     pub async fn run(mut self) {
         let ending = self.serve().await;
-        self.close(ending).await;
+        // Boxed, so that a connection that goes on has no room for it.
+        Box::pin(self.close(ending)).await;
     }
 
     async fn serve(&mut self) -> Ending {
