@@ -8,6 +8,7 @@ mod pieces;
 mod proxy_protocol;
 mod request;
 mod response;
+mod strict;
 pub mod tls;
 mod upgrade;
 
