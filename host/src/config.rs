@@ -7,6 +7,8 @@ use std::{fmt, str::FromStr};
 
 use thiserror::Error;
 
+use crate::messaging::FRAME_OVERHEAD_BYTES;
+
 /// A time in milliseconds, or `infinity`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Millis {
@@ -36,6 +38,24 @@ impl fmt::Display for Millis {
     }
 }
 
+/// What happens to a peer that reads too slowly for what is published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+pub enum SlowReader {
+    /// It is closed with 1013.
+    Close,
+    /// It misses what is published while there is no room.
+    Drop,
+}
+
+impl fmt::Display for SlowReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Close => "close",
+            Self::Drop => "drop",
+        })
+    }
+}
+
 /// Why a setting was not taken.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum SettingError {
@@ -61,6 +81,19 @@ pub enum SettingError {
         value: String,
         /// What can be given.
         expected: String,
+    },
+    /// The largest frame that may be published has no room in the queue.
+    #[error(
+        "send_queue_max_bytes={queue} has no room for one published frame of \
+         payload_max_bytes={payload}: raise it to {needed} at least, or lower payload_max_bytes"
+    )]
+    SendQueue {
+        /// `send_queue_max_bytes`.
+        queue: usize,
+        /// `payload_max_bytes`.
+        payload: usize,
+        /// The least that has room.
+        needed: usize,
     },
 }
 
@@ -110,6 +143,16 @@ impl Value for Millis {
             Self::Infinity => format!("milliseconds, at least {min}, or `infinity`"),
             max @ Self::After(_) => format!("milliseconds from {min} to {max}"),
         }
+    }
+}
+
+impl Value for SlowReader {
+    fn read(text: &str) -> Option<Self> {
+        [Self::Close, Self::Drop].into_iter().find(|known| known.to_string() == text)
+    }
+
+    fn expected(min: Self, max: Self) -> String {
+        format!("`{min}` or `{max}`")
     }
 }
 
@@ -220,8 +263,12 @@ settings! {
     /// from it and its handler is not called.
     send_queue_high_bytes: usize = 64 * KIB, 1 => GIB;
     /// How many bytes may wait to be sent to a peer because of published frames.
-    /// One that reads too slowly for them is closed with 1013.
-    send_queue_max_bytes: usize = 4 * MIB, 1 => GIB;
+    /// One frame of `payload_max_bytes` must have room.
+    send_queue_max_bytes: usize = 4 * MIB, 1 => 2 * GIB;
+    /// What happens to a peer that reads too slowly for these: it is closed with
+    /// 1013, or the frames that are published while there is no room are dropped.
+    /// The handler's own frames, and control frames, never are.
+    slow_reader: SlowReader = SlowReader::Close, SlowReader::Close => SlowReader::Drop;
     /// How many sends, publishes and subscriptions one callback may ask for.
     effects_max: usize = 10_000, 1 => 1_000_000;
     /// How many bytes of payloads one callback may send and publish.
@@ -244,6 +291,21 @@ settings! {
     log_line_max_bytes: usize = 8 * KIB, 80 => MIB;
     /// How many lines one connection logs a second; more are dropped and counted.
     log_lines_max_per_second: u32 = 100, 1 => 1_000_000;
+}
+
+impl Config {
+    /// Checks what the settings say together.
+    ///
+    /// # Errors
+    /// [`SettingError::SendQueue`].
+    pub fn check(&self) -> Result<(), SettingError> {
+        let (queue, payload) = (self.send_queue_max_bytes, self.payload_max_bytes);
+        let needed = payload + FRAME_OVERHEAD_BYTES;
+        if queue < needed {
+            return Err(SettingError::SendQueue { queue, payload, needed });
+        }
+        Ok(())
+    }
 }
 
 fn read<T: Value>(name: &'static str, value: &str, min: T, max: T) -> Result<T, SettingError> {
@@ -296,6 +358,18 @@ mod tests {
         assert!(say(&mut config, "idle_timeout_ms=0").contains("at least 1, or `infinity`"));
         assert!(say(&mut config, "timers_max=many").contains("whole number from 1 to 1000000"));
         assert_eq!(config, Config::default());
+    }
+
+    #[test]
+    fn a_published_frame_has_room() {
+        let mut config = Config::default();
+        assert_eq!(config.check(), Ok(()));
+        config.set("payload_max_bytes=1000").unwrap();
+        config.set("send_queue_max_bytes=1000").unwrap();
+        let error = config.check().unwrap_err().to_string();
+        assert!(error.contains("raise it to 1008 at least"), "{error}");
+        config.set("send_queue_max_bytes=1008").unwrap();
+        assert_eq!(config.check(), Ok(()));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The servers that are measured.
+//! The servers that are measured and tested.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -11,9 +11,9 @@ use serde_json::Value;
 
 use crate::build::target;
 
-/// A server that can be measured.
+/// A server that can be started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// The host, with the echo guest.
     Wshost,
     /// tokio-tungstenite, which flushes once per batch.
@@ -25,10 +25,10 @@ pub(super) enum Kind {
 
 impl Kind {
     /// The baselines first.
-    pub(super) const ALL: [Self; 4] =
+    pub(crate) const ALL: [Self; 4] =
         [Self::Batched, Self::Plain, Self::Fastwebsockets, Self::Wshost];
 
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Wshost => "wshost",
             Self::Batched => "batched",
@@ -38,7 +38,7 @@ impl Kind {
     }
 
     /// Starts it on a port of its own.
-    pub(super) fn start(self) -> Result<Server> {
+    pub(crate) fn start(self) -> Result<Server> {
         let mut command = self.command();
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("can't start {}", self.name()))?;
@@ -81,14 +81,19 @@ impl Kind {
 }
 
 /// One that is running. It is ended when dropped.
-pub(super) struct Server {
+pub(crate) struct Server {
     child: Child,
     url: String,
 }
 
 impl Server {
+    /// Where it listens.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Loads it by `wshost bench`, and returns the report.
-    pub(super) fn load(&self, scenario: &str, duration: Duration) -> Result<Value> {
+    pub(crate) fn load(&self, scenario: &str, duration: Duration) -> Result<Value> {
         let output = Command::new(wshost())
             .arg("bench")
             .args(scenario.split_whitespace())

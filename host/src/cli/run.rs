@@ -72,6 +72,7 @@ impl Run {
         for assignment in &self.set {
             config.set(assignment).context("--set")?;
         }
+        config.check().context("--set")?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()

@@ -19,7 +19,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             self.log(&failed);
         }
         self.hub.leave(self.mailbox.id, &self.subscribed);
-        self.mailbox.close();
+        let dropped = self.mailbox.close();
+        if dropped > 0 {
+            let (plugin, connection) = (&self.plugin, self.mailbox.id);
+            tracing::debug!(%plugin, %connection, dropped, "published frames were dropped: the peer read too slowly");
+        }
         let Self { config, mut wire, guest, .. } = self;
         drop(guest);
         if ending.peer_is_there() {

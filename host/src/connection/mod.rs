@@ -88,6 +88,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             mail,
             mail_bytes: config.mailbox_max_bytes,
             frame_bytes: config.send_queue_max_bytes,
+            slow_reader: config.slow_reader,
         };
         let mailbox = Arc::new(Mailbox::new(id, room));
         hub.join(&mailbox);

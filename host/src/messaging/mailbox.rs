@@ -12,7 +12,10 @@ use std::{
 use bytes::Bytes;
 
 use super::ConnectionId;
-use crate::websocket::SharedFrame;
+use crate::{config::SlowReader, websocket::SharedFrame};
+
+/// What it takes to keep a published frame, beside its payload.
+pub const FRAME_OVERHEAD_BYTES: usize = size_of::<SharedFrame>();
 
 /// A message for a handler's `info`.
 #[derive(Clone, Debug)]
@@ -53,6 +56,8 @@ pub struct Room {
     pub mail_bytes: usize,
     /// Bytes of frames for its socket.
     pub frame_bytes: usize,
+    /// What happens when frames have no room.
+    pub slow_reader: SlowReader,
 }
 
 /// What became of something left for a connection.
@@ -85,6 +90,7 @@ struct Inside {
     frames: VecDeque<SharedFrame>,
     frame_bytes: usize,
     frames_lost: bool,
+    frames_dropped: u64,
     shutdown: bool,
     closed: bool,
     owner: Option<Waker>,
@@ -125,8 +131,8 @@ impl Mailbox {
         Left::Waiting
     }
 
-    /// Leaves a frame for the socket. One that is too many is dropped,
-    /// and the owner told.
+    /// Leaves a frame for the socket. One that is too many is dropped. Where that
+    /// ends the connection, its owner is told.
     pub fn leave_frame(&self, frame: SharedFrame) -> Left {
         let mut inside = self.lock();
         let bytes = inside.frame_bytes + frame_bytes(&frame);
@@ -134,14 +140,33 @@ impl Mailbox {
             return Left::Dropped;
         }
         if bytes > self.room.frame_bytes {
-            inside.frames_lost = true;
-            self.ring(inside);
+            self.no_room(inside);
             return Left::Dropped;
         }
         inside.frame_bytes = bytes;
         inside.frames.push_back(frame);
         self.ring(inside);
         Left::Waiting
+    }
+
+    /// A frame was dropped. The first of a connection is told at once, their
+    /// number at its end.
+    fn no_room(&self, mut inside: MutexGuard<'_, Inside>) {
+        match self.room.slow_reader {
+            SlowReader::Close => {
+                inside.frames_lost = true;
+                self.ring(inside);
+            }
+            SlowReader::Drop => {
+                inside.frames_dropped += 1;
+                let first = inside.frames_dropped == 1;
+                drop(inside);
+                if first {
+                    let connection = self.id;
+                    tracing::debug!(%connection, "published frames are dropped: the peer reads too slowly (send_queue_max_bytes)");
+                }
+            }
+        }
     }
 
     /// Tells the owner that the host is going down.
@@ -207,16 +232,17 @@ impl Mailbox {
         inside.mail_bytes = inside.mail.iter().map(Mail::bytes).sum();
     }
 
-    /// Takes nothing any more.
-    pub fn close(&self) {
+    /// Takes nothing any more. Returns how many frames were dropped while the
+    /// connection went on.
+    pub fn close(&self) -> u64 {
         let mut inside = self.lock();
-        *inside = Inside { closed: true, ..Inside::default() };
+        std::mem::replace(&mut *inside, Inside { closed: true, ..Inside::default() }).frames_dropped
     }
 }
 
 /// What a frame takes, with what it takes to keep it.
 fn frame_bytes(frame: &SharedFrame) -> usize {
-    size_of::<SharedFrame>() + frame.len_bytes()
+    FRAME_OVERHEAD_BYTES + frame.len_bytes()
 }
 
 impl Inside {
@@ -241,7 +267,12 @@ mod tests {
     use crate::websocket::Message;
 
     fn mailbox() -> Mailbox {
-        Mailbox::new(ConnectionId::random(), Room { mail: 2, mail_bytes: 10, frame_bytes: 100 })
+        mailbox_of(SlowReader::Close)
+    }
+
+    fn mailbox_of(slow_reader: SlowReader) -> Mailbox {
+        let room = Room { mail: 2, mail_bytes: 10, frame_bytes: 100, slow_reader };
+        Mailbox::new(ConnectionId::random(), room)
     }
 
     fn mail(payload: &'static str) -> Mail {
@@ -290,6 +321,20 @@ mod tests {
         assert!(matches!(urgent(&mailbox, 0), Some(Urgent::FramesLost)));
         mailbox.shut_down();
         assert!(matches!(urgent(&mailbox, 0), Some(Urgent::Shutdown)));
+    }
+
+    #[test]
+    fn what_has_no_room_may_be_dropped_and_is_counted() {
+        let mailbox = mailbox_of(SlowReader::Drop);
+        assert_eq!(mailbox.leave_frame(frame(&[0; 80])), Left::Waiting);
+        assert_eq!(mailbox.leave_frame(frame(&[0; 81])), Left::Dropped);
+        assert_eq!(mailbox.leave_frame(frame(&[0; 82])), Left::Dropped);
+        assert!(
+            matches!(urgent(&mailbox, 1000), Some(Urgent::Frames(frames)) if lengths(&frames) == [80])
+        );
+        assert!(urgent(&mailbox, 1000).is_none());
+        assert_eq!(mailbox.leave_frame(frame(&[0; 83])), Left::Waiting);
+        assert_eq!(mailbox.close(), 2);
     }
 
     #[test]

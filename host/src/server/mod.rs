@@ -7,6 +7,7 @@ mod pieces;
 mod proxy_protocol;
 mod request;
 mod response;
+mod strict;
 pub mod tls;
 mod upgrade;
 

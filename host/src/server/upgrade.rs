@@ -22,6 +22,7 @@ use super::{
     pieces::Pieces,
     request::{Description, Origin},
     response::{self, Answer},
+    strict,
 };
 use crate::{
     connection::{Connection, Guest, Options, Parts, deflate_options},
@@ -65,6 +66,11 @@ where
 {
     let upgrade = hyper::upgrade::on(&mut request);
     let (parts, _) = request.into_parts();
+    if let Err(error) = strict::check(&parts) {
+        let peer = origin.peer;
+        tracing::debug!(plugin = %host.plugin.name, %peer, "request refused: {error}");
+        return response::ambiguous(error);
+    }
     let asked = match handshake::check(&parts) {
         Ok(asked) => asked,
         Err(error) => {
