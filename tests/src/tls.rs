@@ -36,6 +36,7 @@ impl Identity {
     ///
     /// # Panics
     /// If there is no room for them.
+    #[expect(clippy::new_without_default, reason = "it writes files")]
     pub fn new() -> Self {
         let files = tempfile::tempdir().expect("there is room for a directory");
         let identity = Self { certified: certified(), files };

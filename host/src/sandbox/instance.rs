@@ -8,9 +8,7 @@ use wasmtime::{
 };
 
 use super::{
-    bindings::wshost::handler::types::{
-        Answer, FrameParam, Message, Outcome, Reason, Request,
-    },
+    bindings::wshost::handler::types::{Answer, FrameParam, Message, Outcome, Reason, Request},
     callbacks::{Callback, Callbacks, Checked},
     deadline::{self, Allowance, Clock},
     error::CallError,
