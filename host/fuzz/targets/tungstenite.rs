@@ -2,8 +2,8 @@
 //! messages and the same verdict.
 //!
 //! Input: how (4: frames as in `frames_of`, not raw), and the stream. What may
-//! differ is listed in docs/conformance.md, and here at [`same_verdict`] and
-//! [`same_message`], and nowhere else.
+//! differ is listed in docs/conformance.md, and here at [`same_verdict`],
+//! [`same_message`] and [`is_length_taken`].
 #![no_main]
 
 use std::io::{self, Read, Write};
