@@ -8,7 +8,7 @@ mod fuzz;
 mod python;
 mod server;
 
-use std::{env, process::ExitCode};
+use std::{env, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -33,8 +33,7 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     let mut arguments = env::args().skip(1);
-    env::set_current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-        .context("can't enter the project's folder")?;
+    env::set_current_dir(project()).context("can't enter the project's folder")?;
     match arguments.next().as_deref() {
         Some("chat") => build::chat(arguments),
         Some("guests") => build::guests(),
@@ -49,6 +48,13 @@ fn run() -> Result<()> {
         }
         Some(other) => bail!("no command is named `{other}`\n\n{}", help()),
     }
+}
+
+/// The project's folder: that of the checkout which cargo runs this for. Several
+/// may share a target directory, and so this program.
+fn project() -> PathBuf {
+    let own = env::var_os("CARGO_MANIFEST_DIR");
+    own.map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from).join("..")
 }
 
 fn help() -> String {
