@@ -12,6 +12,7 @@
 pub mod cli;
 pub mod config;
 pub mod connection;
+pub mod hibernation;
 pub mod messaging;
 pub mod observe;
 pub mod plugin;

@@ -9,7 +9,7 @@ use wasmtime::{
 };
 
 use super::error::Problem;
-use crate::sandbox::template::HANDLER;
+use crate::{hibernation, sandbox::template::HANDLER};
 
 /// The functions of the handler.
 const FUNCTIONS: [&str; 7] = ["init", "opened", "frames", "info", "terminate", "save", "restore"];
@@ -33,9 +33,13 @@ pub(super) fn magic(bytes: &[u8]) -> Result<(), Problem> {
     }
 }
 
-/// Checks that everything imported is granted.
-pub(super) fn imports(component: &Component) -> Result<(), Problem> {
-    let granted = |name: &str| GRANTED.iter().any(|package| name.starts_with(package));
+/// Checks that everything imported is granted. A component that was rewritten
+/// imports the host's side of hibernation: it had no such import of its own.
+pub(super) fn imports(component: &Component, rewritten: bool) -> Result<(), Problem> {
+    let granted = |name: &str| {
+        GRANTED.iter().any(|package| name.starts_with(package))
+            || (rewritten && name == hibernation::HOST)
+    };
     let refused: Vec<String> = component
         .component_type()
         .imports(component.engine())

@@ -9,7 +9,12 @@ use super::{
     check,
     error::{LoadError, Problem},
 };
-use crate::{config::Config, messaging::ConnectionId, sandbox::Template};
+use crate::{
+    config::Config,
+    hibernation::{self, Baseline, Rewritten, Unfit},
+    messaging::ConnectionId,
+    sandbox::{Template, engine::unpooled, limits::Limits},
+};
 
 /// A plugin that connections can be served by.
 #[derive(Clone)]
@@ -41,16 +46,35 @@ async fn prepare(
     config: Arc<Config>,
 ) -> Result<Plugin, Problem> {
     check::magic(&bytes)?;
-    let digest = digest(&bytes);
+    let version = Sha256::digest(&bytes);
+    let (bytes, rewritten) = match hibernation::rewrite(&bytes) {
+        Ok(Rewritten { bytes, .. }) => (bytes, Ok(())),
+        Err(unfit) => (bytes, Err(unfit)),
+    };
     let component = compile(engine.clone(), bytes).await?;
     check::exports(&component)?;
-    check::imports(&component)?;
+    check::imports(&component, rewritten.is_ok())?;
     let name: Arc<str> = name.into();
-    let template = Template::new(name.clone(), &component, config)
+    let baseline = match rewritten {
+        Ok(()) => baseline(&component, &version, &config)?,
+        Err(unfit) => Err(unfit),
+    };
+    let template = Template::new(name.clone(), &component, baseline, config)
         .map_err(|error| Problem::OtherImport(format!("{error:#}")))?;
     let mut first = template.instantiate(ConnectionId::random()).await.map_err(Problem::Start)?;
     first.check_types().map_err(|error| Problem::OtherType(error.to_string()))?;
-    Ok(Plugin { name, digest, template })
+    Ok(Plugin { name, digest: hexadecimal(&version), template })
+}
+
+/// Takes the image of a fresh instance, if all are alike.
+fn baseline(
+    component: &Component,
+    version: &[u8],
+    config: &Config,
+) -> Result<Result<Baseline, Unfit>, Problem> {
+    let engine = unpooled(config).map_err(|error| Problem::Invalid(format!("{error:#}")))?;
+    let id = *version.first_chunk().expect("a SHA-256 has 32 bytes");
+    Ok(Baseline::capture(&engine, component, id, Limits::new(config)))
 }
 
 /// Compiles off the I/O threads: it takes a while.
@@ -61,8 +85,8 @@ async fn compile(engine: Engine, bytes: Vec<u8>) -> Result<Component, Problem> {
         .map_err(|error| Problem::Invalid(format!("{error:#}")))
 }
 
-fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
     })

@@ -17,15 +17,17 @@ use super::{
     log::GuestLog,
     state::State,
 };
+use crate::hibernation;
 
-/// Makes available what every plugin is granted: the contract's interfaces, and
-/// of WASI 0.2 clocks, randomness, output to the log, and a file system and an
+/// Makes available what every plugin is granted: the contract's interfaces,
+/// the host's side of hibernation, and of WASI 0.2 clocks, randomness, output to the log, and a file system and an
 /// environment with nothing in them (Rust's standard library asks for both).
 ///
 /// # Errors
 /// Only if two interfaces had the same name.
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     Plugin::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    hibernation::add_to_linker(linker, |state| &mut state.transfer)?;
     wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(linker)?;
     add_wasi_rest(linker)
 }

@@ -15,11 +15,12 @@ use super::{
     },
     deadline::{self, Allowance, Clock},
     error::CallError,
+    hibernation::Hibernation,
     ledger::Ledger,
     log::GuestLog,
     state::State,
 };
-use crate::{config::Config, messaging::ConnectionId};
+use crate::{config::Config, hibernation::Unfit, messaging::ConnectionId};
 
 /// Where a component's exports are found.
 #[derive(Clone, Debug)]
@@ -40,15 +41,17 @@ pub struct Template {
     pub(super) pre: InstancePre<State>,
     pub(super) exports: Exports,
     pub(super) config: Arc<Config>,
+    pub(super) hibernation: Arc<Result<Hibernation, Unfit>>,
 }
 
 /// A live instance. After a call that failed it is only good for dropping.
 pub struct Instance {
-    store: Store<State>,
-    component: Component,
+    pub(super) store: Store<State>,
+    pub(super) component: Component,
     exports: Exports,
     clock: Arc<Clock>,
     allowance: Allowance,
+    pub(super) hibernation: Arc<Result<Hibernation, Unfit>>,
 }
 
 impl Template {
@@ -63,8 +66,19 @@ impl Template {
     /// # Errors
     /// A trap or an overrun in a start function; no room in the pool.
     pub async fn instantiate(&self, id: ConnectionId) -> Result<Instance, CallError> {
-        let log = Arc::new(GuestLog::new(self.name.clone(), id, &self.config));
-        let state = State::new(self.config.clone(), log, Box::default());
+        self.instantiate_with(id, Box::default()).await
+    }
+
+    /// Makes an instance that goes on with a ledger.
+    pub(super) async fn instantiate_with(
+        &self,
+        id: ConnectionId,
+        mut ledger: Box<Ledger>,
+    ) -> Result<Instance, CallError> {
+        let log = ledger.log.take();
+        let log =
+            log.unwrap_or_else(|| Arc::new(GuestLog::new(self.name.clone(), id, &self.config)));
+        let state = State::new(self.config.clone(), log, ledger);
         let mut store = Store::new(self.pre.engine(), state);
         store.limiter(|state| &mut state.limits);
         store.set_hostcall_fuel(hostcall_fuel(&self.config));
@@ -78,7 +92,14 @@ impl Template {
         let made =
             deadline::timed(&clock, allowance, self.pre.instantiate_async(&mut store)).await?;
         let component = made.map_err(|error| CallError::new(&error, store.data().limits.hit()))?;
-        Ok(Instance { store, component, exports: self.exports.clone(), clock, allowance })
+        Ok(Instance {
+            store,
+            component,
+            exports: self.exports.clone(),
+            clock,
+            allowance,
+            hibernation: self.hibernation.clone(),
+        })
     }
 }
 
@@ -185,6 +206,10 @@ impl Instance {
             }
             Err(error) => Err(error),
         };
-        called.map_err(|error| CallError::new(&error, self.store.data().limits.hit()))
+        called.map_err(|error| self.call_error(&error))
+    }
+
+    pub(super) fn call_error(&self, error: &wasmtime::Error) -> CallError {
+        CallError::new(error, self.store.data().limits.hit())
     }
 }

@@ -13,6 +13,7 @@ use bytes::Bytes;
 
 use super::{
     bindings::wshost::handler::types::{ErrorResult as Error, FrameResult as Frame},
+    log::GuestLog,
     timers::Timers,
 };
 use crate::{
@@ -75,6 +76,8 @@ pub struct Ledger {
     pub timers: Timers,
     /// The topics it is subscribed to, those of `effects` counted.
     pub topics: BTreeSet<Arc<str>>,
+    /// Its log, while its instance sleeps and something in it is not finished.
+    pub(super) log: Option<Arc<GuestLog>>,
     effects: Vec<Effect>,
     effects_bytes: usize,
 }
@@ -88,6 +91,7 @@ impl Default for Ledger {
             phase: Phase::Init,
             timers: Timers::default(),
             topics: BTreeSet::new(),
+            log: None,
             effects: Vec::new(),
             effects_bytes: 0,
         }

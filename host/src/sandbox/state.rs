@@ -5,8 +5,14 @@ use std::sync::Arc;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-use super::{clock::ProcessClock, ledger::Ledger, limits::Limits, log::GuestLog, stdio::Stdio};
-use crate::config::Config;
+use super::{
+    clock::ProcessClock,
+    ledger::Ledger,
+    limits::Limits,
+    log::{GuestLog, Output},
+    stdio::Stdio,
+};
+use crate::{config::Config, hibernation::Transfer};
 
 /// The data of one instance's store.
 pub struct State {
@@ -15,6 +21,7 @@ pub struct State {
     pub(super) limits: Limits,
     pub(super) config: Arc<Config>,
     pub(super) log: Arc<GuestLog>,
+    pub(super) transfer: Transfer,
     /// Made at the first call to WASI: many handlers never do.
     wasi: Option<Box<Wasi>>,
 }
@@ -26,7 +33,26 @@ struct Wasi {
 
 impl State {
     pub(super) fn new(config: Arc<Config>, log: Arc<GuestLog>, ledger: Box<Ledger>) -> Self {
-        Self { ledger, limits: Limits::new(&config), config, log, wasi: None }
+        Self {
+            ledger,
+            limits: Limits::new(&config),
+            config,
+            log,
+            transfer: Transfer::Idle,
+            wasi: None,
+        }
+    }
+
+    /// Whether the guest has handles to anything of the host.
+    pub(super) fn holds_resources(&self) -> bool {
+        self.wasi.as_ref().is_some_and(|wasi| !wasi.resources.is_empty())
+    }
+
+    /// What outlives the instance.
+    pub(super) fn into_ledger(self) -> Box<Ledger> {
+        let Self { mut ledger, log, .. } = self;
+        ledger.log = Some(log).filter(|log| log.has_begun());
+        ledger
     }
 }
 
@@ -46,8 +72,8 @@ impl Wasi {
         let mut builder = WasiCtx::builder();
         builder
             .monotonic_clock(ProcessClock)
-            .stdout(Stdio::new("stdout", log.clone()))
-            .stderr(Stdio::new("stderr", log.clone()))
+            .stdout(Stdio::new(Output::Stdout, log.clone()))
+            .stderr(Stdio::new(Output::Stderr, log.clone()))
             .allow_tcp(false)
             .allow_udp(false)
             .allow_ip_name_lookup(false);

@@ -8,11 +8,15 @@ use wasmtime::{
 };
 
 use super::{
+    hibernation::Hibernation,
     imports,
     instance::{Exports, Template},
     state::State,
 };
-use crate::config::Config;
+use crate::{
+    config::Config,
+    hibernation::{Baseline, Unfit},
+};
 
 /// The interface a plugin exports.
 pub const HANDLER: &str = "wshost:handler/handler@0.1.0";
@@ -28,12 +32,18 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> Result<Linker<State>> {
 }
 
 impl Template {
-    /// Links a component and looks up its exports. Their types are checked by
+    /// Links a component and looks up its exports; `baseline` is of one that was
+    /// rewritten. Their types are checked by
     /// [`Instance::check_types`](super::Instance::check_types).
     ///
     /// # Errors
     /// An import that is not there or of another type; an export that is not there.
-    pub fn new(name: Arc<str>, component: &Component, config: Arc<Config>) -> Result<Self> {
+    pub fn new(
+        name: Arc<str>,
+        component: &Component,
+        baseline: Result<Baseline, Unfit>,
+        config: Arc<Config>,
+    ) -> Result<Self> {
         let pre = linker(component.engine())?.instantiate_pre(component)?;
         let handler = component.get_export_index(None, HANDLER);
         let find = |function: &str| {
@@ -50,6 +60,10 @@ impl Template {
             save: find("save")?,
             restore: find("restore")?,
         };
-        Ok(Self { name, pre, exports, config })
+        let hibernation = match baseline {
+            Ok(baseline) => Ok(Hibernation::new(component, baseline)?),
+            Err(unfit) => Err(unfit),
+        };
+        Ok(Self { name, pre, exports, config, hibernation: Arc::new(hibernation) })
     }
 }

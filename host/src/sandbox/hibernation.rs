@@ -1,0 +1,150 @@
+//! Instances that are put to sleep and made again.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+use wasmtime::{
+    Result,
+    component::{Component, ComponentExportIndex},
+    error::Context as _,
+};
+
+use super::{
+    error::CallError,
+    instance::{Instance, Template},
+    ledger::Ledger,
+};
+use crate::{
+    hibernation::{ACCESSOR, Baseline, Damaged, Invalid, Snapshot, Transfer, Unfit},
+    messaging::ConnectionId,
+};
+
+/// Of a plugin that can hibernate: what its fresh instances are, and where its
+/// accessor is.
+#[derive(Clone, Debug)]
+pub struct Hibernation {
+    pub(super) baseline: Arc<Baseline>,
+    save: ComponentExportIndex,
+    load: ComponentExportIndex,
+}
+
+/// An instance can't be put to sleep now. It can be used as before.
+#[derive(Debug, Error)]
+pub enum StaysAwake {
+    /// None of its plugin's can.
+    #[error("the plugin can't hibernate: {0}")]
+    Unfit(Unfit),
+    /// It holds handles to the host: streams, pollables, files.
+    #[error("it holds handles to the host (streams, pollables or files)")]
+    HoldsResources,
+    /// It has a memory of 4 GiB.
+    #[error("it has a memory of 4 GiB")]
+    TooLarge,
+    /// The accessor failed. This is the host's fault; the instance won't work either.
+    #[error("its state can't be read: {0}")]
+    Failed(CallError),
+}
+
+/// A snapshot can't be made an instance again.
+#[derive(Debug, Error)]
+pub enum RestoreError {
+    /// The plugin can't hibernate, so this is no snapshot of it.
+    #[error("the plugin can't hibernate: {0}")]
+    Unfit(Unfit),
+    /// It is no snapshot of this plugin's.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// The new instance failed, or there was no room for it.
+    #[error("the new instance {0}")]
+    Call(#[from] CallError),
+}
+
+impl Hibernation {
+    /// Finds a rewritten component's accessor.
+    ///
+    /// # Errors
+    /// The component was not rewritten.
+    pub(super) fn new(component: &Component, baseline: Baseline) -> Result<Self> {
+        let accessor = component.get_export_index(None, ACCESSOR);
+        let find = |name| component.get_export_index(accessor.as_ref(), name);
+        let (save, load) = find("save").zip(find("load")).context("there is no accessor")?;
+        Ok(Self { baseline: Arc::new(baseline), save, load })
+    }
+}
+
+impl Template {
+    /// Whether instances can hibernate, and if not, why.
+    ///
+    /// # Errors
+    /// They can't.
+    pub fn can_hibernate(&self) -> Result<&Hibernation, &Unfit> {
+        (*self.hibernation).as_ref()
+    }
+
+    /// Makes an instance again. It goes on with what its connection holds.
+    ///
+    /// # Errors
+    /// Bytes that are no snapshot of this plugin's; no room in the pool.
+    pub async fn restore(
+        &self,
+        id: ConnectionId,
+        ledger: Box<Ledger>,
+        snapshot: &Snapshot,
+    ) -> Result<Instance, RestoreError> {
+        let hibernation = self.can_hibernate().map_err(|why| RestoreError::Unfit(why.clone()))?;
+        let load = Transfer::load(&hibernation.baseline, snapshot, self.config.memory_max_bytes)?;
+        let mut instance = self.instantiate_with(id, ledger).await?;
+        let loaded = instance.transfer(hibernation.load, load).await;
+        loaded
+            .map_err(|error| match error.downcast_ref::<Damaged>() {
+                Some(damaged) => RestoreError::Invalid(Invalid::Damaged(*damaged)),
+                None => instance.call_error(&error).into(),
+            })?
+            .finish_load()
+            .map_err(Invalid::from)?;
+        Ok(instance)
+    }
+}
+
+impl Instance {
+    /// Takes a snapshot, with which the instance can be made again once it is
+    /// dropped. It may also go on. Waits for nothing.
+    ///
+    /// # Errors
+    /// [`StaysAwake`]: it can't be, now or at all.
+    pub async fn hibernate(&mut self) -> Result<Snapshot, StaysAwake> {
+        let hibernation = self.hibernation.clone();
+        let hibernation = (*hibernation).as_ref().map_err(|why| StaysAwake::Unfit(why.clone()))?;
+        if self.store.data().holds_resources() {
+            return Err(StaysAwake::HoldsResources);
+        }
+        let save = Transfer::save(&hibernation.baseline);
+        match self.transfer(hibernation.save, save).await {
+            Ok(saved) => saved.finish_save().ok_or(StaysAwake::TooLarge),
+            Err(error) => Err(StaysAwake::Failed(self.call_error(&error))),
+        }
+    }
+
+    /// Drops the instance, and keeps what the connection holds of the host.
+    #[must_use]
+    pub fn into_ledger(self) -> Box<Ledger> {
+        self.store.into_data().into_ledger()
+    }
+
+    /// Calls a function of the accessor's, and returns what became of the transfer.
+    async fn transfer(
+        &mut self,
+        accessor: ComponentExportIndex,
+        what: Transfer,
+    ) -> Result<Transfer> {
+        let function = self.component.get_typed_func::<(), ()>(&mut self.store, accessor)?;
+        // The accessor is the host's: it is not interrupted.
+        self.store.set_epoch_deadline(u64::MAX / 2);
+        self.store.data_mut().transfer = what;
+        function.call_async(&mut self.store, ()).await?;
+        Ok(std::mem::take(&mut self.store.data_mut().transfer))
+    }
+}
+
+#[cfg(test)]
+mod tests;
