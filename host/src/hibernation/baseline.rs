@@ -17,7 +17,7 @@ use super::{
 };
 
 /// The whole state of an instance.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Image {
     /// The bits of all globals.
     pub globals: Vec<u64>,
@@ -68,8 +68,8 @@ impl Baseline {
 
     /// Looks for changed pages in this way: to measure, and to test.
     #[must_use]
-    pub fn with_scan(self, scan: Scan) -> Self {
-        Self { scan, ..self }
+    pub fn with_scan(&self, scan: Scan) -> Self {
+        Self { plugin: self.plugin, image: self.image.clone(), scan }
     }
 
     /// How many bytes the image takes.

@@ -30,6 +30,9 @@ mod transfer;
 mod unfit;
 mod varint;
 
+#[cfg(test)]
+mod tests;
+
 pub use baseline::{Baseline, Image};
 pub use dirty::Scan;
 pub use rewrite::{ACCESSOR, HOST, Layout, Rewritten, rewrite};

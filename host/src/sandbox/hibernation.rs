@@ -15,7 +15,7 @@ use super::{
     ledger::Ledger,
 };
 use crate::{
-    hibernation::{ACCESSOR, Baseline, Damaged, Invalid, Snapshot, Transfer, Unfit},
+    hibernation::{ACCESSOR, Baseline, Damaged, Invalid, Scan, Snapshot, Transfer, Unfit},
     messaging::ConnectionId,
 };
 
@@ -79,6 +79,16 @@ impl Template {
     /// They can't.
     pub fn can_hibernate(&self) -> Result<&Hibernation, &Unfit> {
         (*self.hibernation).as_ref()
+    }
+
+    /// Looks for changed pages in this way: to measure, and to test.
+    #[must_use]
+    pub fn with_scan(mut self, scan: Scan) -> Self {
+        if let Ok(hibernation) = &*self.hibernation {
+            let baseline = Arc::new(hibernation.baseline.with_scan(scan));
+            self.hibernation = Arc::new(Ok(Hibernation { baseline, ..hibernation.clone() }));
+        }
+        self
     }
 
     /// Makes an instance again. It goes on with what its connection holds.
