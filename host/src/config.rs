@@ -7,6 +7,8 @@ use std::{fmt, str::FromStr};
 
 use thiserror::Error;
 
+use crate::messaging::FRAME_OVERHEAD_BYTES;
+
 /// A time in milliseconds, or `infinity`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Millis {
@@ -36,6 +38,24 @@ impl fmt::Display for Millis {
     }
 }
 
+/// What happens to a peer that reads too slowly for what is published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+pub enum SlowReader {
+    /// It is closed with 1013.
+    Close,
+    /// It misses what is published while there is no room.
+    Drop,
+}
+
+impl fmt::Display for SlowReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Close => "close",
+            Self::Drop => "drop",
+        })
+    }
+}
+
 /// Why a setting was not taken.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum SettingError {
@@ -61,6 +81,19 @@ pub enum SettingError {
         value: String,
         /// What can be given.
         expected: String,
+    },
+    /// The largest frame that may be published has no room in the queue.
+    #[error(
+        "send_queue_max_bytes={queue} has no room for one published frame of \
+         payload_max_bytes={payload}: raise it to {needed} at least, or lower payload_max_bytes"
+    )]
+    SendQueue {
+        /// `send_queue_max_bytes`.
+        queue: usize,
+        /// `payload_max_bytes`.
+        payload: usize,
+        /// The least that has room.
+        needed: usize,
     },
 }
 
@@ -110,6 +143,16 @@ impl Value for Millis {
             Self::Infinity => format!("milliseconds, at least {min}, or `infinity`"),
             max @ Self::After(_) => format!("milliseconds from {min} to {max}"),
         }
+    }
+}
+
+impl Value for SlowReader {
+    fn read(text: &str) -> Option<Self> {
+        [Self::Close, Self::Drop].into_iter().find(|known| known.to_string() == text)
+    }
+
+    fn expected(min: Self, max: Self) -> String {
+        format!("`{min}` or `{max}`")
     }
 }
 
@@ -181,8 +224,8 @@ settings! {
     keep_alive_ms: Millis = Millis::Infinity, Millis::After(1) => Millis::Infinity;
     /// The shortest keep-alive a handler may ask for; a shorter one is raised to it.
     keep_alive_min_ms: u64 = 1_000, 1 => HOUR_MS;
-    /// How long a peer has to finish TLS's handshake and a request's head, and
-    /// how long an HTTP connection may be without a request.
+    /// How long a peer has for a PROXY header and TLS's handshake together, then
+    /// for a request's head; and how long an HTTP connection may be without a request.
     handshake_timeout_ms: u64 = 10_000, 1 => HOUR_MS;
     /// How long a peer has to answer a Close, and to take what is still to be sent.
     close_timeout_ms: u64 = 5_000, 1 => HOUR_MS;
@@ -192,9 +235,29 @@ settings! {
     header_max_bytes: usize = 32 * KIB, 8 * KIB => MIB;
     /// How many header fields a request may have.
     headers_max: usize = 100, 1 => 10_000;
-    /// How many instances there are at once, which is how many connections: one
-    /// more is answered with 503.
-    instances_max: u32 = 8_000, 1 => 100_000;
+    /// How many instances are awake at once. When more are needed, those whose
+    /// connections were idle for longest are put to sleep.
+    instances_max: u32 = 1_000, 1 => 100_000;
+    /// How long a connection waits until another one's instance is put to sleep.
+    /// A new one is answered with 503 then, one whose handler sleeps is closed
+    /// with 1013.
+    instance_wait_max_ms: u64 = 5_000, 1 => HOUR_MS;
+    /// How long after an event an instance is put to sleep, if its handler said
+    /// `hibernate`; 0: at once, if there is nothing more to do.
+    hibernate_grace_ms: u64 = 100, 0 => HOUR_MS;
+    /// How long after an event an instance is put to sleep, whatever its handler
+    /// said.
+    hibernate_idle_ms: Millis = Millis::After(5_000), Millis::After(1) => Millis::Infinity;
+    /// The largest snapshot. An instance that would have a larger one stays awake.
+    snapshot_max_bytes: usize = 4 * MIB, KIB => GIB;
+    /// How many bytes of snapshots are kept in memory. When there is no room,
+    /// instances stay awake.
+    snapshots_max_bytes: u64 = GIB as u64, 1 => 1 << 50;
+    /// Above this many bytes of snapshots in memory, the oldest go to the spill
+    /// file, where there is one (`--spill`).
+    spill_above_bytes: u64 = 256 * MIB as u64, 0 => 1 << 50;
+    /// How large the spill file may get.
+    spill_max_bytes: u64 = 16 * GIB as u64, 1 => 1 << 50;
     /// The linear memory of one instance, its memories together.
     memory_max_bytes: usize = 64 * MIB, 64 * KIB => 4 * GIB;
     /// The handles (streams, files, pollables) that one instance has to the host.
@@ -220,8 +283,12 @@ settings! {
     /// from it and its handler is not called.
     send_queue_high_bytes: usize = 64 * KIB, 1 => GIB;
     /// How many bytes may wait to be sent to a peer because of published frames.
-    /// One that reads too slowly for them is closed with 1013.
-    send_queue_max_bytes: usize = 4 * MIB, 1 => GIB;
+    /// One frame of `payload_max_bytes` must have room.
+    send_queue_max_bytes: usize = 4 * MIB, 1 => 2 * GIB;
+    /// What happens to a peer that reads too slowly for these: it is closed with
+    /// 1013, or the frames that are published while there is no room are dropped.
+    /// The handler's own frames, and control frames, never are.
+    slow_reader: SlowReader = SlowReader::Close, SlowReader::Close => SlowReader::Drop;
     /// How many sends, publishes and subscriptions one callback may ask for.
     effects_max: usize = 10_000, 1 => 1_000_000;
     /// How many bytes of payloads one callback may send and publish.
@@ -244,6 +311,21 @@ settings! {
     log_line_max_bytes: usize = 8 * KIB, 80 => MIB;
     /// How many lines one connection logs a second; more are dropped and counted.
     log_lines_max_per_second: u32 = 100, 1 => 1_000_000;
+}
+
+impl Config {
+    /// Checks what the settings say together.
+    ///
+    /// # Errors
+    /// [`SettingError::SendQueue`].
+    pub fn check(&self) -> Result<(), SettingError> {
+        let (queue, payload) = (self.send_queue_max_bytes, self.payload_max_bytes);
+        let needed = payload + FRAME_OVERHEAD_BYTES;
+        if queue < needed {
+            return Err(SettingError::SendQueue { queue, payload, needed });
+        }
+        Ok(())
+    }
 }
 
 fn read<T: Value>(name: &'static str, value: &str, min: T, max: T) -> Result<T, SettingError> {
@@ -296,6 +378,18 @@ mod tests {
         assert!(say(&mut config, "idle_timeout_ms=0").contains("at least 1, or `infinity`"));
         assert!(say(&mut config, "timers_max=many").contains("whole number from 1 to 1000000"));
         assert_eq!(config, Config::default());
+    }
+
+    #[test]
+    fn a_published_frame_has_room() {
+        let mut config = Config::default();
+        assert_eq!(config.check(), Ok(()));
+        config.set("payload_max_bytes=1000").unwrap();
+        config.set("send_queue_max_bytes=1000").unwrap();
+        let error = config.check().unwrap_err().to_string();
+        assert!(error.contains("raise it to 1008 at least"), "{error}");
+        config.set("send_queue_max_bytes=1008").unwrap();
+        assert_eq!(config.check(), Ok(()));
     }
 
     #[test]

@@ -18,4 +18,5 @@ pub mod observe;
 pub mod plugin;
 pub mod sandbox;
 pub mod server;
-pub mod websocket;
+
+pub use wshost_websocket as websocket;

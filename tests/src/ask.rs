@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use hyper::header::{HeaderName, HeaderValue};
 
 use crate::{
-    Client, Mode, Raw, Response,
+    Client, Mode, Raw, Response, Trust,
     transport::{self, Refused, Stream},
 };
 
@@ -14,13 +14,22 @@ use crate::{
 pub struct Ask {
     pub(crate) mode: Mode,
     pub(crate) address: SocketAddr,
+    pub(crate) trust: Option<Trust>,
     pub(crate) target: String,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) preface: Vec<u8>,
 }
 
 impl Ask {
     pub(crate) fn new(mode: Mode, address: SocketAddr) -> Self {
-        let ask = Self { mode, address, target: "/".into(), headers: Vec::new() };
+        let ask = Self {
+            mode,
+            address,
+            trust: None,
+            target: "/".into(),
+            headers: Vec::new(),
+            preface: Vec::new(),
+        };
         if mode.hibernating { ask.header("x-hibernate", "1") } else { ask }
     }
 
@@ -28,6 +37,19 @@ impl Ask {
     #[must_use]
     pub fn target(mut self, target: &str) -> Self {
         target.clone_into(&mut self.target);
+        self
+    }
+
+    /// Over TLS, by a client that trusts these.
+    #[must_use]
+    pub fn trust(self, trust: Trust) -> Self {
+        Self { trust: Some(trust), ..self }
+    }
+
+    /// With these bytes before anything else on the connection.
+    #[must_use]
+    pub fn preface(mut self, bytes: impl AsRef<[u8]>) -> Self {
+        bytes.as_ref().clone_into(&mut self.preface);
         self
     }
 

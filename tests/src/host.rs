@@ -13,7 +13,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::{Mutex, oneshot};
 
-use crate::{Log, paths, patiently};
+use crate::{Identity, Log, Trust, paths, patiently};
 
 /// A running host. It is killed when dropped.
 #[derive(Debug)]
@@ -21,6 +21,7 @@ pub struct Host {
     child: Child,
     address: SocketAddr,
     log: Log,
+    trust: Option<Trust>,
 }
 
 /// A host to be started.
@@ -29,6 +30,7 @@ pub struct HostBuilder {
     plugin: PathBuf,
     arguments: Vec<OsString>,
     cache: PathBuf,
+    trust: Option<Trust>,
 }
 
 impl Host {
@@ -39,7 +41,12 @@ impl Host {
 
     /// A host of the plugin in this file, to be started.
     pub fn of_file(plugin: &Path) -> HostBuilder {
-        HostBuilder { plugin: plugin.to_owned(), arguments: Vec::new(), cache: paths::cache() }
+        HostBuilder {
+            plugin: plugin.to_owned(),
+            arguments: Vec::new(),
+            cache: paths::cache(),
+            trust: None,
+        }
     }
 
     /// A host of `scripted` with every setting at its default, shared by the
@@ -58,6 +65,11 @@ impl Host {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Who trusts it, if it speaks TLS.
+    pub(crate) fn trust(&self) -> Option<Trust> {
+        self.trust.clone()
     }
 
     /// Its process's id.
@@ -138,6 +150,18 @@ impl HostBuilder {
         self
     }
 
+    /// Over TLS, with this certificate, which its clients trust.
+    #[must_use]
+    pub fn tls(mut self, identity: &Identity) -> Self {
+        for (option, file) in
+            [("--tls-cert", identity.certificate()), ("--tls-key", identity.key())]
+        {
+            self.arguments.extend([option.into(), file.into()]);
+        }
+        self.trust = Some(identity.trust());
+        self
+    }
+
     /// With compiled code kept here.
     #[must_use]
     pub fn cache(mut self, directory: &Path) -> Self {
@@ -165,7 +189,8 @@ impl HostBuilder {
         let log = Log::of(child.stderr.take().expect("standard error is piped"));
         let address = announced(child.stdout.take().expect("standard output is piped"));
         // In place before it is waited for: where that fails, the child is killed.
-        let mut host = Host { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), log };
+        let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut host = Host { child, address: unknown, log, trust: self.trust };
         match patiently("the host to listen", address).await {
             Some(address) => host.address = address,
             None => {
@@ -177,15 +202,17 @@ impl HostBuilder {
     }
 }
 
-/// What stands in the line `listening on ws://ADDRESS/`. None: it does not come.
+/// What stands in the line `listening on ws://ADDRESS/`, or `wss`. None: it does
+/// not come.
 async fn announced(stdout: std::process::ChildStdout) -> Option<SocketAddr> {
     let (sender, announced) = oneshot::channel();
     thread::spawn(move || {
         let mut line = String::new();
         // Without a line there is no address in it.
         let _ = BufReader::new(stdout).read_line(&mut line);
-        let address = line.trim_end().strip_prefix("listening on ws://");
-        let address = address.and_then(|rest| rest.strip_suffix('/'));
+        let address = line.trim_end().strip_prefix("listening on ");
+        let address = address.and_then(|url| url.split_once("://"));
+        let address = address.and_then(|(_, rest)| rest.strip_suffix('/'));
         let _ = sender.send(address.and_then(|address| address.parse().ok()));
     });
     announced.await.ok().flatten()

@@ -12,6 +12,7 @@
 
 mod ask;
 mod client;
+mod deflate;
 mod frame;
 mod host;
 mod log;
@@ -19,6 +20,7 @@ mod mode;
 mod paths;
 mod program;
 mod raw;
+mod tls;
 mod transport;
 
 use std::{future::Future, time::Duration};
@@ -26,18 +28,21 @@ use std::{future::Future, time::Duration};
 pub use self::{
     ask::Ask,
     client::{Client, Receiver, Sender},
+    deflate::{Inflater, deflated},
     frame::{BINARY, CLOSE, CONTINUATION, Frame, PING, PONG, TEXT, close_payload},
     host::{Host, HostBuilder},
     log::{Log, connection_in},
     mode::{Mode, Transport},
     paths::{cache, guest, program},
-    program::{Finished, run_to_end},
+    program::{Finished, run_to_end, run_until},
     raw::Raw,
-    transport::{Http2, Response, exchange},
+    tls::{Identity, Trust},
+    transport::{Http2, Response, exchange, exchange_over, exchange_pieces},
 };
 pub use http_body_util::Empty;
 pub use hyper;
 pub use rustix::process::Signal;
+pub use tokio_rustls::rustls;
 
 /// How long an event may take before the test fails: much more than it takes on
 /// a busy machine.

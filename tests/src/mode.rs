@@ -32,9 +32,13 @@ impl Mode {
     /// Over HTTP/2, the handler asking for hibernation in every callback.
     pub const HTTP2_HIBERNATING: Self = Self { hibernating: true, ..Self::HTTP2 };
 
-    /// A request to this host.
+    /// A request to this host, over TLS if it speaks that.
     pub fn ask(self, host: &Host) -> Ask {
-        self.ask_address(host.address())
+        let ask = self.ask_address(host.address());
+        match host.trust() {
+            Some(trust) => ask.trust(trust),
+            None => ask,
+        }
     }
 
     /// A request to whoever listens there.

@@ -1,8 +1,9 @@
 //! The program run to its end, as a person does who mistypes.
 
-use std::process::Stdio;
+use std::{ffi::OsStr, process::Stdio};
 
-use tokio::process::Command;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::{Child, Command};
 
 use crate::{paths, patiently};
 
@@ -38,15 +39,40 @@ impl Finished {
 ///
 /// # Panics
 /// If it can't be started, or does not end.
-pub async fn run_to_end<A: AsRef<std::ffi::OsStr>>(arguments: &[A]) -> Finished {
-    let run = Command::new(paths::program())
+pub async fn run_to_end<A: AsRef<OsStr>>(arguments: &[A]) -> Finished {
+    finish(start(arguments)).await
+}
+
+/// Runs `wshost` with these arguments, and interrupts it, as Ctrl-C does, once
+/// the event has happened.
+///
+/// # Panics
+/// If it can't be started, the event does not happen, or it does not end.
+pub async fn run_until<A: AsRef<OsStr>>(arguments: &[A], event: impl Future) -> Finished {
+    let program = start(arguments);
+    patiently("what the program is interrupted at", event).await;
+    let pid = program.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
+    let pid = pid.expect("the program has not ended by itself");
+    kill_process(pid, Signal::INT).expect("it can be interrupted");
+    finish(program).await
+}
+
+fn start<A: AsRef<OsStr>>(arguments: &[A]) -> Child {
+    Command::new(paths::program())
         .args(arguments)
         .env_remove("WSHOST_LOG")
         .env("WSHOST_CACHE", paths::cache())
         .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .kill_on_drop(true)
-        .output();
-    let output = patiently("the program's end", run).await.expect("wshost can be started");
+        .spawn()
+        .expect("wshost can be started")
+}
+
+async fn finish(program: Child) -> Finished {
+    let ended = patiently("the program's end", program.wait_with_output()).await;
+    let output = ended.expect("the program is this process's child");
     Finished {
         status: output.status.code(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -19,7 +19,7 @@ use tokio::{
 };
 use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
 
-use crate::{Ask, Client, Host, Transport, patiently};
+use crate::{Ask, Client, Host, Transport, Trust, patiently};
 
 /// Bytes both ways.
 pub(crate) trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -87,7 +87,7 @@ pub(crate) async fn open(ask: &Ask) -> Result<(Response, Stream), Refused> {
 }
 
 async fn open_http1(ask: &Ask) -> Result<(Response, Stream), Refused> {
-    let socket = connect(ask.address).await?;
+    let socket = connect_by(ask.address, ask.trust.as_ref(), &ask.preface, "http/1.1").await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(socket)).await?;
     tokio::spawn(connection.with_upgrades());
     let key = generate_key();
@@ -105,10 +105,10 @@ async fn open_http1(ask: &Ask) -> Result<(Response, Stream), Refused> {
 }
 
 async fn open_http2(ask: &Ask) -> Result<(Response, Stream), Refused> {
-    Http2::to_address(ask.address).await?.open_stream(ask).await
+    Http2::to_address(ask.address, ask.trust.as_ref(), &ask.preface).await?.open_stream(ask).await
 }
 
-/// A connection of HTTP/2, by prior knowledge.
+/// A connection of HTTP/2, by prior knowledge or over TLS.
 #[derive(Clone)]
 pub struct Http2 {
     sender: http2::SendRequest<Empty<Bytes>>,
@@ -120,12 +120,18 @@ impl Http2 {
     /// # Panics
     /// If there is none.
     pub async fn to(host: &Host) -> Self {
-        let connected = patiently("a connection of HTTP/2", Self::to_address(host.address())).await;
+        let trust = host.trust();
+        let connected = Self::to_address(host.address(), trust.as_ref(), &[]);
+        let connected = patiently("a connection of HTTP/2", connected).await;
         connected.unwrap_or_else(|refused| panic!("refused: {refused:?}"))
     }
 
-    async fn to_address(address: SocketAddr) -> Result<Self, Refused> {
-        let socket = connect(address).await?;
+    async fn to_address(
+        address: SocketAddr,
+        trust: Option<&Trust>,
+        preface: &[u8],
+    ) -> Result<Self, Refused> {
+        let socket = connect_by(address, trust, preface, "h2").await?;
         let (sender, mut connection) =
             http2::handshake(TokioExecutor::new(), TokioIo::new(socket)).await?;
         // The host's first word is that it speaks RFC 8441. Nobody is told when it has come.
@@ -160,7 +166,8 @@ impl Http2 {
     }
 
     async fn open_stream(&self, ask: &Ask) -> Result<(Response, Stream), Refused> {
-        let request = Request::connect(format!("http://{}{}", ask.address, ask.target))
+        let scheme = if ask.trust.is_some() { "https" } else { "http" };
+        let request = Request::connect(format!("{scheme}://{}{}", ask.address, ask.target))
             .extension(Protocol::from_static("websocket"));
         let response = self.sender.clone().send_request(with_headers(request, ask)?).await?;
         let (response, stream) = upgraded(response, StatusCode::OK).await?;
@@ -196,9 +203,25 @@ async fn upgraded(
     Ok((response, Box::new(TokioIo::new(stream))))
 }
 
-async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
-    let socket = TcpStream::connect(address).await?;
+/// Connects, over TLS if somebody is trusted, to speak this protocol.
+async fn connect_by(
+    address: SocketAddr,
+    trust: Option<&Trust>,
+    preface: &[u8],
+    protocol: &str,
+) -> io::Result<Stream> {
+    let socket = connect(address, preface).await?;
+    Ok(match trust {
+        Some(trust) => Box::new(trust.over(socket, &[protocol]).await?),
+        None => Box::new(socket),
+    })
+}
+
+/// Connects, and writes what comes before anything else.
+pub(crate) async fn connect(address: SocketAddr, preface: &[u8]) -> io::Result<TcpStream> {
+    let mut socket = TcpStream::connect(address).await?;
     socket.set_nodelay(true)?;
+    socket.write_all(preface).await?;
     Ok(socket)
 }
 
@@ -208,11 +231,36 @@ async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
 /// # Panics
 /// If it does not answer and close.
 pub async fn exchange(address: SocketAddr, bytes: impl AsRef<[u8]>) -> String {
-    let mut socket = connect(address).await.expect("the host accepts connections");
-    // The host may have answered and closed before it has read all.
-    let _ = socket.write_all(bytes.as_ref()).await;
+    let socket = connect(address, &[]).await.expect("the host accepts connections");
+    exchange_over(socket, [bytes]).await
+}
+
+/// The same, each of these pieces written by itself.
+///
+/// # Panics
+/// If it does not answer and close.
+pub async fn exchange_pieces<B: AsRef<[u8]>>(
+    address: SocketAddr,
+    pieces: impl IntoIterator<Item = B>,
+) -> String {
+    let socket = connect(address, &[]).await.expect("the host accepts connections");
+    exchange_over(socket, pieces).await
+}
+
+/// The same, over a socket on which something was said before.
+///
+/// # Panics
+/// If the host does not answer and close.
+pub async fn exchange_over<B: AsRef<[u8]>>(
+    mut socket: impl AsyncRead + AsyncWrite + Unpin,
+    pieces: impl IntoIterator<Item = B>,
+) -> String {
+    for piece in pieces {
+        // The host may have answered and closed before it has read all.
+        let _ = socket.write_all(piece.as_ref()).await;
+    }
     let mut answer = Vec::new();
-    let read = patiently("the end of an answer", socket.read_to_end(&mut answer)).await;
-    read.expect("the answer can be read");
+    // A host that closes what it has not read to its end resets it.
+    let _ = patiently("the end of an answer", socket.read_to_end(&mut answer)).await;
     String::from_utf8_lossy(&answer).into_owned()
 }

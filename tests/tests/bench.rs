@@ -4,14 +4,17 @@ use std::net::SocketAddr;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tokio_tungstenite::{accept_async, tungstenite::Message};
-use wshost_tests::{Finished, Host, run_to_end};
+use wshost_tests::{Finished, Host, Identity, run_to_end, run_until};
 
 /// Runs a scenario for a moment.
 async fn bench(scenario: &str, url: &str) -> Finished {
-    let arguments: Vec<&str> = ["bench"].into_iter().chain(scenario.split_whitespace()).collect();
-    run_to_end(&[&arguments[..], &["--json", url]].concat()).await
+    run_to_end(&arguments(scenario, url)).await
+}
+
+fn arguments<'a>(scenario: &'a str, url: &'a str) -> Vec<&'a str> {
+    ["bench"].into_iter().chain(scenario.split_whitespace()).chain(["--json", url]).collect()
 }
 
 /// The report of one that must go well.
@@ -66,6 +69,80 @@ async fn idle_tells_the_memory_of_a_connection() {
     let bytes = number(&report, "server_resident_bytes_per_connection");
     assert!((0.0..10_000_000.0).contains(&bytes), "{report}");
     assert_eq!(number(&report, "woken"), 20.0);
+}
+
+/// In messages that don't fit a record of TLS, and small ones.
+#[tokio::test]
+async fn servers_are_loaded_over_tls() {
+    let identity = Identity::new();
+    let host = Host::of("echo").tls(&identity).start().await;
+    let url = format!("wss://localhost:{}/", host.address().port());
+    let authority = identity.certificate().display().to_string();
+    for scenario in [
+        "echo --connections 4 --in-flight 3 --size 100000 --seconds 0.5 --warm-up 0",
+        "connect --connections-at-once 4 --echo --seconds 0.5 --warm-up 0",
+    ] {
+        let report = report(&format!("{scenario} --ca {authority}"), &url).await;
+        assert!(number(&report, "latency_p50_us") > 0.0, "{report}");
+    }
+    let finished = bench("echo --connections 1", &url).await;
+    let expected = "connection 1: TLS failed: invalid peer certificate";
+    assert!(finished.only_line().starts_with(expected), "{finished:?}");
+}
+
+/// An echo server, that answers so many messages in all. Gives the number of
+/// those that have come.
+async fn one_that_answers(answers: usize) -> (String, watch::Receiver<usize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let url = format!("ws://{}/", listener.local_addr().expect("it is bound"));
+    let (sender, come) = watch::channel(0);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let sender = sender.clone();
+            tokio::spawn(async move {
+                let mut socket = accept_async(stream).await.expect("bench shakes hands");
+                while let Some(Ok(message)) = socket.next().await {
+                    if !message.is_binary() {
+                        continue; // a Close, which is answered by reading on
+                    }
+                    sender.send_modify(|come| *come += 1);
+                    if *sender.borrow() <= answers {
+                        // Fails once the client has gone.
+                        let _ = socket.send(message).await;
+                    }
+                }
+            });
+        }
+    });
+    (url, come)
+}
+
+/// `idle` with 5 connections, at a server that answers so many messages, and
+/// interrupted when one more has come.
+async fn idle_interrupted(answers: usize) -> Finished {
+    let (url, mut messages) = one_that_answers(answers).await;
+    let scenario = format!("idle --connections 5 --rest 0 --pid {}", std::process::id());
+    run_until(&arguments(&scenario, &url), messages.wait_for(|come| *come > answers)).await
+}
+
+/// Connections that `idle` makes and closes beforehand.
+const PRIMERS: usize = 64;
+
+#[tokio::test]
+async fn idle_interrupted_reports_what_it_has() {
+    // Five are open, three were woken, and the fourth gets no answer.
+    let finished = idle_interrupted(PRIMERS + 5 + 3).await;
+    assert_eq!(finished.status, Some(0), "{finished:?}");
+    let report: Value = serde_json::from_str(&finished.stdout).expect("--json writes JSON");
+    assert_eq!((number(&report, "connections"), number(&report, "woken")), (5.0, 3.0));
+    assert!(number(&report, "server_resident_bytes") > 0.0, "{report}");
+    assert!(number(&report, "latency_p50_us") > 0.0, "{report}");
+}
+
+#[tokio::test]
+async fn idle_interrupted_at_once_has_nothing_to_report() {
+    let finished = idle_interrupted(0).await;
+    assert_eq!(finished.only_line(), "interrupted before anything was measured");
 }
 
 #[tokio::test]

@@ -1,8 +1,6 @@
 //! What is special about HTTP/2: many WebSockets on one connection, and the
 //! handshake of RFC 8441.
 
-use std::time::Duration;
-
 use tokio_tungstenite::tungstenite::Message;
 use wshost_tests::{
     Empty, Host, Http2, Mode, Response,
@@ -53,28 +51,39 @@ async fn the_end_of_one_touches_no_other() {
     assert_eq!(witness.ask("count").await, "count 1");
 }
 
-/// More than all buffers hold waits on a stream that is not read, and others go on.
+/// More than all buffers hold waits on a stream that its handler has stopped, and
+/// 99 others go on.
 #[tokio::test]
 async fn one_that_is_not_read_holds_back_no_other() {
     const MESSAGES: usize = 16;
     let host = Host::shared().await;
     let http = Http2::to(&host).await;
-    let ask = Mode::HTTP2.ask(&host).info("active:true;text:resumed");
-    let mut stuck = http.open(&ask).await;
-    let mut witness = http.open(&ask).await;
-    assert_eq!(stuck.ask("active:false;timer:2000:x").await, "timer-id 1");
-    let (mut sender, mut receiver) = stuck.split();
+    let ask = Mode::HTTP2.ask(&host);
+    let mut stopped = http.open(&ask.clone().info("active:true;text:resumed")).await;
+    let mut others = Vec::new();
+    for _ in 0..99 {
+        others.push(http.open(&ask).await);
+    }
+    let id = stopped.id().await;
+    assert_eq!(stopped.ask("active:false;text:stopped").await, "stopped");
+    let (mut sender, mut receiver) = stopped.split();
     let sending = tokio::spawn(async move {
         for number in 0..MESSAGES {
             sender.send(pattern(1_000_000 - number).into()).await;
         }
     });
-    for number in 0..20 {
-        witness.send(pattern(100_000 + number).into()).await;
-        assert!(witness.binary().await == pattern(100_000 + number));
-        tokio::time::sleep(Duration::from_millis(10)).await;
+    for round in 0..3 {
+        // Of other lengths in each round, and with all on their way at once.
+        let payload = |number: usize| pattern(20_000 + 100 * round + number);
+        for (number, other) in others.iter_mut().enumerate() {
+            other.send(payload(number).into()).await;
+        }
+        for (number, other) in others.iter_mut().enumerate() {
+            assert!(other.binary().await == payload(number), "round {round}, WebSocket {number}");
+        }
     }
     assert!(!sending.is_finished(), "16 MB were sent on a stream that is not read");
+    others[0].say(format!("send:{id}:go on")).await;
     assert_eq!(receiver.next().await, Message::text("resumed"));
     for number in 0..MESSAGES {
         assert!(receiver.next().await.into_data() == pattern(1_000_000 - number));

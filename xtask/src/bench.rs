@@ -1,7 +1,6 @@
 //! `cargo xtask bench`: wshost beside servers that run their handlers natively.
 
 mod options;
-mod server;
 mod table;
 
 use std::{collections::BTreeMap, fs, time::Duration};
@@ -10,8 +9,11 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
 pub(crate) use self::options::HELP;
-use self::{options::Options, server::Kind, table::Row};
-use crate::build::{self, cargo, run};
+use self::{options::Options, table::Row};
+use crate::{
+    build::{self, cargo, run},
+    server::Kind,
+};
 
 /// What is measured.
 struct Scenario {

@@ -3,13 +3,15 @@
 use anyhow::Result;
 
 use crate::{
+    autobahn,
     build::{self, cargo, run},
-    python,
+    fuzz, python,
 };
 
 /// Runs all checks and tests, the quick ones first.
 pub(crate) fn all() -> Result<()> {
     run(&mut cargo(&["fmt", "--all", "--check"]))?;
+    fuzz::lint()?;
     build::guests()?;
     build::host()?;
     let python = python::environment()?;
@@ -29,5 +31,7 @@ pub(crate) fn all() -> Result<()> {
     run(cargo(&["test", "--release", "--workspace", "--locked"])
         .env("WSHOST_TEST_PYTHON", python)
         // Most of a test is waiting.
-        .env("RUST_TEST_THREADS", "6"))
+        .env("RUST_TEST_THREADS", "6"))?;
+    fuzz::fuzz(&fuzz::targets()?, fuzz::SHORT)?;
+    autobahn::check()
 }

@@ -1,9 +1,12 @@
 //! What people and CI run on this project: `cargo xtask COMMAND`.
 
+mod autobahn;
 mod bench;
 mod build;
 mod checks;
+mod fuzz;
 mod python;
+mod server;
 
 use std::{env, process::ExitCode};
 
@@ -38,10 +41,16 @@ fn run() -> Result<()> {
         Some("test") => checks::all(),
         Some("docs") => build::docs(),
         Some("bench") => bench::bench(arguments),
+        Some("fuzz") => fuzz::command(arguments),
+        Some("autobahn") => autobahn::command(arguments),
         Some("help" | "--help" | "-h") | None => {
-            println!("{HELP}\n{}", bench::HELP);
+            println!("{}", help());
             Ok(())
         }
-        Some(other) => bail!("no command is named `{other}`\n\n{HELP}\n{}", bench::HELP),
+        Some(other) => bail!("no command is named `{other}`\n\n{}", help()),
     }
+}
+
+fn help() -> String {
+    [HELP, autobahn::HELP, bench::HELP, fuzz::HELP].join("\n")
 }

@@ -8,6 +8,7 @@
 //! | `idle:MS` `idle:infinity` `max:BYTES` `keepalive:MS` | with these options |
 //! | `hide-control` | leave pings and pongs to the host |
 //! | `compress` | offer compression |
+//! | `compress:NAME=VALUE,...` | with `level`, `mem-level`, `threshold`, `server-bits`, `client-bits`, `server-takeover`, `client-takeover` |
 //! | `only:a,b,c` | want these callbacks alone |
 //! | `respond:STATUS:BODY` | answer with this instead |
 //! | `refuse` | refuse |
@@ -76,12 +77,29 @@ fn extend(accept: Accept<Scripted>, word: &str) -> Result<Accept<Scripted>, Word
         "max" => accept.max_frame_size(number(argument).ok_or_else(bad)?),
         "keepalive" => accept.keep_alive(millis(argument).ok_or_else(bad)?),
         "hide-control" => accept.control_frames(false),
-        "compress" => accept.compress(Deflate::new()),
+        "compress" => accept.compress(deflate(argument).ok_or_else(bad)?),
         "only" => accept.callbacks(callbacks(argument)),
         _ => match word.parse()? {
             Word::Act(_) | Word::Call(_) => accept, // was run before
             _ => return Err(WordError::Unknown(name.to_owned())),
         },
+    })
+}
+
+fn deflate(options: &str) -> Option<Deflate> {
+    let mut options = options.split(',').filter(|option| !option.is_empty());
+    options.try_fold(Deflate::new(), |deflate, option| {
+        let (name, value) = option.split_once('=')?;
+        Some(match name {
+            "level" => deflate.level(number(value)?),
+            "mem-level" => deflate.mem_level(number(value)?),
+            "threshold" => deflate.threshold(number(value)?),
+            "server-bits" => deflate.server_max_window_bits(number(value)?),
+            "client-bits" => deflate.client_max_window_bits(number(value)?),
+            "server-takeover" => deflate.server_context_takeover(number(value)?),
+            "client-takeover" => deflate.client_context_takeover(number(value)?),
+            _ => return None,
+        })
     })
 }
 

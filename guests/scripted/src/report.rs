@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use wshost_sdk::prelude::*;
-use wshost_sdk::{ConnectionError, HttpVersion};
+use wshost_sdk::{ConnectionError, HttpVersion, TlsInfo};
 
 /// A request, a `key=value` a line, then a `header NAME: VALUE` a line.
 pub(crate) fn request(request: &Request) -> String {
@@ -18,7 +18,7 @@ pub(crate) fn request(request: &Request) -> String {
         format!("query={}", or_dash(request.query.as_deref())),
         format!("version={}", version(request.version)),
         format!("peer={}", request.peer.address),
-        format!("tls={}", or_dash(request.tls.as_ref().map(|tls| tls.version.as_str()))),
+        format!("tls={}", request.tls.as_ref().map_or("-".to_owned(), tls)),
         format!("upgrade={}", request.upgrade),
         format!("subprotocols={}", request.subprotocols.join(",")),
         format!("parameters={}", parameters.join(",")),
@@ -28,6 +28,12 @@ pub(crate) fn request(request: &Request) -> String {
         let _ = write!(report, "\nheader {name}: {}", lossy(value)); // to a String: can't fail
     }
     report
+}
+
+/// The version, the protocol agreed on by ALPN, and the name that was asked for.
+fn tls(tls: &TlsInfo) -> String {
+    let (alpn, name) = (tls.alpn.as_deref(), tls.server_name.as_deref());
+    format!("{} {} {}", tls.version, or_dash(alpn), or_dash(name))
 }
 
 fn version(version: HttpVersion) -> &'static str {

@@ -20,7 +20,7 @@ mod progress;
 mod report;
 mod socket;
 
-use std::{num::NonZeroUsize, thread, time::Duration};
+use std::{num::NonZeroUsize, path::PathBuf, thread, time::Duration};
 
 use anyhow::{Result, ensure};
 use clap::{Args, Subcommand};
@@ -62,8 +62,11 @@ impl Bench {
 /// What every scenario is told.
 #[derive(Args)]
 struct Common {
-    /// The server, as in ws://127.0.0.1:8080/
+    /// The server, as in ws://127.0.0.1:8080/ or wss://example.com/
     url: String,
+    /// An authority to trust besides the system's (PEM), for wss://
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// A header field to send with each request; may be repeated
     #[arg(long, value_name = "NAME: VALUE")]
     header: Vec<String>,
@@ -77,7 +80,7 @@ struct Common {
 
 impl Common {
     fn target(&self) -> Result<Target> {
-        Target::new(&self.url, &self.header)
+        Target::new(&self.url, &self.header, self.ca.as_deref())
     }
 
     fn server(&self) -> Result<Option<Process>> {

@@ -16,11 +16,6 @@ use tokio::{
     sync::mpsc::{self, Receiver},
     time::sleep,
 };
-use tokio_rustls::rustls::{
-    ClientConfig, RootCertStore,
-    crypto::ring,
-    pki_types::{CertificateDer, pem::PemObject as _},
-};
 use tokio_tungstenite::{
     Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
     tungstenite::{
@@ -32,6 +27,7 @@ use tokio_tungstenite::{
     },
 };
 
+use super::tls;
 use crate::observe::printable;
 
 /// How long the server has to answer our Close.
@@ -101,18 +97,7 @@ impl Connect {
         if !self.url.starts_with("wss:") {
             return Ok(None);
         }
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if let Some(path) = &self.ca {
-            let context = || format!("can't read certificates from {}", path.display());
-            for certificate in CertificateDer::pem_file_iter(path).with_context(context)? {
-                roots.add(certificate.with_context(context)?).with_context(context)?;
-            }
-        }
-        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let config = tls::client_config(self.ca.as_deref())?;
         Ok(Some(Connector::Rustls(Arc::new(config))))
     }
 

@@ -3,6 +3,7 @@
 mod bench;
 mod connect;
 mod run;
+mod tls;
 
 use std::{
     io::{self, Write as _},

@@ -17,6 +17,9 @@ use tokio::{
 
 use crate::{
     config::{Config, settings},
+    connection::Shared,
+    hibernation::{Settings, SnapshotStore, Slots, Spill},
+    messaging::Hub,
     observe, plugin, sandbox,
     server::{
         Edge, Host, ProxyHeader,
@@ -50,6 +53,10 @@ pub(super) struct Run {
     /// The header field in which these proxies say it, and the only one read
     #[arg(long, value_name = "NAME", default_value = "x-forwarded-for")]
     proxy_header: ProxyHeader,
+    /// Connections from these proxies begin with a header of the PROXY protocol,
+    /// version 1 or 2; one without it is closed. Others must send none
+    #[arg(long, requires = "trust_proxy")]
+    proxy_protocol: bool,
     /// Changes a setting; --help lists them
     #[arg(long, value_name = "NAME=VALUE")]
     set: Vec<String>,
@@ -59,6 +66,11 @@ pub(super) struct Run {
     /// Where compiled code is kept between runs
     #[arg(long, value_name = "DIRECTORY", env = "WSHOST_CACHE")]
     cache: Option<PathBuf>,
+    /// Where the coldest snapshots of sleeping connections go, when those in
+    /// memory take more than spill_above_bytes: a file without a name, which
+    /// ends with the host [default: they stay in memory]
+    #[arg(long, value_name = "DIRECTORY")]
+    spill: Option<PathBuf>,
 }
 
 impl Run {
@@ -68,6 +80,7 @@ impl Run {
         for assignment in &self.set {
             config.set(assignment).context("--set")?;
         }
+        config.check().context("--set")?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -81,6 +94,7 @@ impl Run {
         let mut terminated = signal(SignalKind::terminate())?;
         let listener = bind(self.listen).await?;
         let tls = tls(self.tls_cert, self.tls_key)?;
+        let snapshots = Arc::new(snapshots(self.spill, &config)?);
         let cache = self.cache.or_else(default_cache);
         let engine = sandbox::engine(&config, cache.as_deref())?;
         tracing::info!("loading {}", self.plugin.display());
@@ -90,10 +104,20 @@ impl Run {
             _ = terminated.recv() => return Ok(()),
         };
         tracing::info!(plugin = %plugin.name, digest = %plugin.digest, "plugin loaded");
+        if let Err(why) = plugin.template.can_hibernate() {
+            tracing::warn!(plugin = %plugin.name,
+                "its instances can't hibernate, so there are instances_max connections at most: {why}");
+        }
         let scheme = if tls.is_some() { "wss" } else { "ws" };
-        let edge =
-            Edge { origins: self.origin, proxies: self.trust_proxy, header: self.proxy_header };
-        let host = Host::new(plugin, config, tls, edge);
+        let edge = Edge {
+            origins: self.origin,
+            proxies: self.trust_proxy,
+            header: self.proxy_header,
+            proxy_protocol: self.proxy_protocol,
+        };
+        let slots = Slots::new(usize::try_from(config.instances_max)?);
+        let shared = Shared { plugin, config, hub: Hub::default(), slots, snapshots };
+        let host = Host::new(shared, tls, edge);
         announce(scheme, listener.local_addr()?)?;
         tokio::select! {
             () = host.listen(listener) => {}
@@ -122,6 +146,17 @@ async fn bind(address: SocketAddr) -> Result<TcpListener> {
         Err(error) => error.to_string(),
     };
     anyhow::bail!("can't listen on {address}: {hint}")
+}
+
+/// Where snapshots are kept: in memory, and in a file if a directory is given.
+fn snapshots(directory: Option<PathBuf>, config: &Config) -> Result<SnapshotStore> {
+    let spill = directory.map(|directory| Spill {
+        directory,
+        above_bytes: config.spill_above_bytes,
+        max_bytes: config.spill_max_bytes,
+    });
+    SnapshotStore::new(Settings { memory_max_bytes: config.snapshots_max_bytes, spill })
+        .context("--spill")
 }
 
 /// TLS with these files, which are watched from then on.

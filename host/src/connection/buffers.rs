@@ -5,23 +5,47 @@ use std::cell::RefCell;
 
 use bytes::BytesMut;
 
-/// What one read takes at most.
+/// The size of a new buffer, unless more is asked for.
 const BUFFER_BYTES: usize = 64 * 1024;
-/// Room below which a buffer is made new.
-const ROOM_MIN_BYTES: usize = 16 * 1024;
 /// How many unused buffers a thread keeps.
 const KEPT: usize = 8;
+
+/// How much a connection reads at once, as its messages are large or small:
+/// one that is read whole need not be put together.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ReadSize(usize);
+
+/// Room that is left in a buffer serves for one more read down to this.
+const READ_MIN_BYTES: usize = 16 * 1024;
+const READ_MAX_BYTES: usize = 256 * 1024;
+
+impl Default for ReadSize {
+    fn default() -> Self {
+        Self(READ_MIN_BYTES)
+    }
+}
+
+impl ReadSize {
+    /// Learns from a read of so many bytes into a buffer with room for `room`.
+    pub(super) fn learn(&mut self, read: usize, room: usize) {
+        if read == room {
+            self.0 = (room * 2).clamp(self.0, READ_MAX_BYTES);
+        } else if read < self.0 / 4 {
+            self.0 = (self.0 / 2).max(READ_MIN_BYTES);
+        }
+    }
+}
 
 thread_local! {
     static KEPT_BUFFERS: RefCell<Vec<BytesMut>> = const { RefCell::new(Vec::new()) };
 }
 
-/// An empty buffer.
-pub(super) fn take() -> BytesMut {
+/// An empty buffer with room for a read.
+pub(super) fn take(size: ReadSize) -> BytesMut {
     let mut buffer = KEPT_BUFFERS.with_borrow_mut(Vec::pop).unwrap_or_default();
-    if buffer.capacity() < ROOM_MIN_BYTES {
+    if buffer.capacity() < size.0 {
         // Takes back what messages held of it and have let go; else it is a new one.
-        buffer.reserve(BUFFER_BYTES);
+        buffer.reserve(size.0.max(BUFFER_BYTES));
     }
     buffer
 }
@@ -38,4 +62,40 @@ pub(super) fn give(mut buffer: BytesMut) {
             kept.push(buffer);
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fills_its_room_gets_more_and_little_gets_less() {
+        let mut size = ReadSize::default();
+        size.learn(READ_MIN_BYTES - 1, READ_MIN_BYTES);
+        assert_eq!(size.0, READ_MIN_BYTES);
+        size.learn(65_536, 65_536);
+        assert_eq!(size.0, 131_072);
+        size.learn(65_550, 131_072);
+        assert_eq!(size.0, 131_072);
+        size.learn(READ_MAX_BYTES, READ_MAX_BYTES);
+        assert_eq!(size.0, READ_MAX_BYTES);
+        for _ in 0..10 {
+            size.learn(100, READ_MAX_BYTES);
+        }
+        assert_eq!(size.0, READ_MIN_BYTES);
+        size.learn(20_000, 20_000);
+        assert_eq!(size.0, 40_000);
+    }
+
+    #[test]
+    fn a_buffer_has_the_room_that_is_asked_for() {
+        let large = ReadSize(READ_MAX_BYTES);
+        let mut buffer = take(large);
+        assert!(buffer.capacity() >= READ_MAX_BYTES);
+        buffer.resize(READ_MAX_BYTES - 1, 0);
+        let message = buffer.split();
+        give(buffer);
+        assert!(take(large).capacity() >= READ_MAX_BYTES);
+        drop(message);
+    }
 }

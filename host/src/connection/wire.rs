@@ -12,11 +12,16 @@ use std::{
     time::Instant,
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
+use smallvec::SmallVec;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::io::{poll_read_buf, poll_write_buf};
 
-use super::{Options, buffers, ending::Ending};
+use super::{
+    Options,
+    buffers::{self, ReadSize},
+    ending::Ending,
+};
 use crate::config::Config;
 use crate::websocket::{
     Agreed, CloseFrame, DecodeError, Decoder, Encoder, Message, SendQueue, SharedFrame,
@@ -24,6 +29,9 @@ use crate::websocket::{
 
 /// Messages for which an empty inbox keeps room.
 const INBOX_KEPT: usize = 16;
+
+/// Messages that are handled together: mostly one.
+pub(super) type Messages = SmallVec<[Message; 1]>;
 
 /// Whether more comes from the peer.
 #[derive(Debug)]
@@ -47,6 +55,7 @@ enum End {
 pub(super) struct Wire<S> {
     stream: S,
     decoder: Decoder,
+    read_size: ReadSize,
     /// Bytes read and not decoded yet.
     input: BytesMut,
     /// Messages decoded and not handled yet.
@@ -81,6 +90,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                 None => Decoder::new(size_max),
             },
             encoder: Encoder::new(agreed),
+            read_size: ReadSize::default(),
             input: BytesMut::from(&early[..]),
             inbox: VecDeque::new(),
             inbox_bytes: 0,
@@ -131,6 +141,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         self.encoder.set_compressing(compressing);
     }
 
+    /// Gives back what it needs only while something happens.
+    pub(super) fn rest(&mut self) {
+        self.encoder.reset();
+        self.inbox.shrink_to_fit();
+    }
+
     /// Queues a frame that goes to many.
     pub(super) fn push_shared(&mut self, frame: &SharedFrame) {
         if !self.closed {
@@ -144,14 +160,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     /// Takes the messages at hand, up to these limits, but one at least.
-    pub(super) fn take_messages(&mut self, count_max: usize, bytes_max: usize) -> Vec<Message> {
+    pub(super) fn take_messages(&mut self, count_max: usize, bytes_max: usize) -> Messages {
         let mut bytes = 0;
         let fits = |message: &&Message| {
             bytes += message.len_bytes();
             bytes <= bytes_max
         };
         let count = self.inbox.iter().take(count_max).take_while(fits).count();
-        let taken: Vec<Message> = self.inbox.drain(..count.max(1).min(self.inbox.len())).collect();
+        let taken: Messages = self.inbox.drain(..count.max(1).min(self.inbox.len())).collect();
         self.inbox_bytes -= taken.iter().map(Message::len_bytes).sum::<usize>();
         if self.inbox.is_empty() && self.inbox.capacity() > INBOX_KEPT {
             self.inbox = VecDeque::new();
@@ -207,10 +223,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             }
             return read;
         }
-        let mut buffer = buffers::take();
+        let mut buffer = buffers::take(self.read_size);
+        let room = buffer.capacity();
         let read = poll_read_buf(stream, cx, &mut buffer);
         match read {
-            Poll::Ready(Ok(1..)) => self.input = buffer,
+            Poll::Ready(Ok(len @ 1..)) => {
+                self.read_size.learn(len, room);
+                self.input = buffer;
+            }
             _ => buffers::give(buffer),
         }
         read
@@ -256,7 +276,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// Writes what is queued.
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.queue.is_empty() {
-            match poll_write_buf(Pin::new(&mut self.stream), cx, &mut self.queue) {
+            match self.poll_write_once(cx) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
@@ -264,6 +284,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             }
         }
         Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    /// One chunk is written as it is: that takes the system less than a list of
+    /// chunks.
+    fn poll_write_once(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut stream = Pin::new(&mut self.stream);
+        if self.queue.chunk().len() < self.queue.len_bytes() {
+            return poll_write_buf(stream, cx, &mut self.queue);
+        }
+        let written = ready!(stream.as_mut().poll_write(cx, self.queue.chunk()))?;
+        self.queue.advance(written);
+        Poll::Ready(Ok(written))
     }
 
     /// While a callback runs: writes, and reads ahead to a limit, so that pings
@@ -327,7 +359,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// Ready when the peer says that it sends nothing more. What it sends is dropped.
     pub(super) fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            let mut buffer = buffers::take();
+            let mut buffer = buffers::take(self.read_size);
             let read = poll_read_buf(Pin::new(&mut self.stream), cx, &mut buffer);
             buffers::give(buffer);
             match ready!(read) {

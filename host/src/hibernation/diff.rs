@@ -19,13 +19,27 @@ const WASM_PAGE: usize = 65_536;
 
 static ZEROS: [u8; PAGE] = [0; PAGE];
 
-/// Appends what differs in `memory`, which is at least as large as its image.
-pub(super) fn put(out: &mut Vec<u8>, image: &[u8], memory: &[u8], scan: Scan) {
+/// More differs than there is room for.
+#[derive(Debug)]
+pub(super) struct TooLong;
+
+/// Appends what differs in `memory`, which is at least as large as its image,
+/// until `out` has `max_bytes`.
+pub(super) fn put(
+    out: &mut Vec<u8>,
+    max_bytes: usize,
+    image: &[u8],
+    memory: &[u8],
+    scan: Scan,
+) -> Result<(), TooLong> {
     varint::put(out, ((memory.len() - image.len()) / WASM_PAGE) as u64);
     let mut runs = Runs { out, memory, end: 0, open: None };
     scan.changed(memory, |range| {
         // Whole pages: memories and their images begin and end with one.
         for at in (range.start / PAGE * PAGE..range.end).step_by(PAGE) {
+            if runs.len_bytes() > max_bytes {
+                return;
+            }
             let page = &memory[at..at + PAGE];
             let old = image.get(at..at + PAGE).unwrap_or(&ZEROS);
             if page != old {
@@ -34,7 +48,8 @@ pub(super) fn put(out: &mut Vec<u8>, image: &[u8], memory: &[u8], scan: Scan) {
         }
     });
     runs.close();
-    runs.out.extend([0, 0]);
+    out.extend([0, 0]);
+    if out.len() > max_bytes { Err(TooLong) } else { Ok(()) }
 }
 
 /// Runs being written: behind `end`, and perhaps one begun.
@@ -46,6 +61,10 @@ struct Runs<'a> {
 }
 
 impl Runs<'_> {
+    fn len_bytes(&self) -> usize {
+        self.out.len() + self.open.map_or(0, |(start, end)| end - start)
+    }
+
     fn page(&mut self, at: usize, page: &[u8], old: &[u8]) {
         for (line, (new, old)) in page.chunks(LINE).zip(old.chunks(LINE)).enumerate() {
             if new == old {

@@ -34,7 +34,9 @@ pub struct Save {
     pub(super) body: Vec<u8>,
     pub(super) globals: usize,
     pub(super) memories: usize,
-    /// A memory could not be passed: it has 4 GiB.
+    /// How long the body may get.
+    pub(super) max_bytes: usize,
+    /// It got longer, or a memory could not be passed: it has 4 GiB.
     pub(super) too_large: bool,
 }
 
@@ -116,19 +118,20 @@ fn keep_body(body: Vec<u8>) {
 }
 
 impl Transfer {
-    /// Begins a snapshot.
+    /// Begins a snapshot of `max_bytes` at most, before it is packed.
     #[must_use]
-    pub fn save(baseline: &Arc<Baseline>) -> Self {
+    pub fn save(baseline: &Arc<Baseline>, max_bytes: usize) -> Self {
         Self::Save(Save {
             baseline: baseline.clone(),
             body: take_body(),
             globals: 0,
             memories: 0,
+            max_bytes,
             too_large: false,
         })
     }
 
-    /// Ends a snapshot. None: a memory of 4 GiB can't be passed.
+    /// Ends a snapshot. None: it would be too large.
     #[must_use]
     pub fn finish_save(self) -> Option<Snapshot> {
         let Self::Save(save) = self else { return None };
@@ -189,10 +192,12 @@ impl Transfer {
         match self {
             Self::Image(image) if whole => image.memories.push(memory.into()),
             Self::Image(_) => bail!("a memory of 4 GiB"),
+            Self::Save(save) if save.too_large => {}
             Self::Save(save) if whole => {
                 let baseline = &save.baseline;
                 let image = &baseline.image.memories[save.memories];
-                diff::put(&mut save.body, image, memory, baseline.scan);
+                let put = diff::put(&mut save.body, save.max_bytes, image, memory, baseline.scan);
+                save.too_large = put.is_err();
                 save.memories += 1;
             }
             Self::Save(save) => save.too_large = true,

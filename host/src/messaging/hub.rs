@@ -149,12 +149,14 @@ mod tests {
 
     use super::*;
     use crate::{
+        config::SlowReader,
         messaging::mailbox::{Room, Urgent},
         websocket::Message,
     };
 
     fn member(hub: &Hub) -> Arc<Mailbox> {
-        let room = Room { mail: 10, mail_bytes: 1000, frame_bytes: 1000 };
+        let room =
+            Room { mail: 10, mail_bytes: 1000, frame_bytes: 1000, slow_reader: SlowReader::Close };
         let mailbox = Arc::new(Mailbox::new(ConnectionId::random(), room));
         hub.join(&mailbox);
         mailbox

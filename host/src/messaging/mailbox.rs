@@ -2,14 +2,20 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Waker},
 };
 
 use bytes::Bytes;
 
 use super::ConnectionId;
-use crate::websocket::SharedFrame;
+use crate::{config::SlowReader, websocket::SharedFrame};
+
+/// What it takes to keep a published frame, beside its payload.
+pub const FRAME_OVERHEAD_BYTES: usize = size_of::<SharedFrame>();
 
 /// A message for a handler's `info`.
 #[derive(Clone, Debug)]
@@ -50,6 +56,8 @@ pub struct Room {
     pub mail_bytes: usize,
     /// Bytes of frames for its socket.
     pub frame_bytes: usize,
+    /// What happens when frames have no room.
+    pub slow_reader: SlowReader,
 }
 
 /// What became of something left for a connection.
@@ -62,11 +70,16 @@ pub enum Left {
 }
 
 /// Where others leave messages and frames for a connection, which is woken.
+///
+/// Its owner is one task, the same as long as there is a mailbox.
 #[derive(Debug)]
 pub struct Mailbox {
     /// Whose it is.
     pub id: ConnectionId,
     room: Room,
+    /// Whether the owner has to look inside: something waits, or it isn't known
+    /// whom to wake. False nearly always, which saves the owner the lock.
+    rung: AtomicBool,
     inside: Mutex<Inside>,
 }
 
@@ -77,6 +90,7 @@ struct Inside {
     frames: VecDeque<SharedFrame>,
     frame_bytes: usize,
     frames_lost: bool,
+    frames_dropped: u64,
     shutdown: bool,
     closed: bool,
     owner: Option<Waker>,
@@ -97,7 +111,7 @@ impl Mailbox {
     /// An empty one.
     #[must_use]
     pub fn new(id: ConnectionId, room: Room) -> Self {
-        Self { id, room, inside: Mutex::default() }
+        Self { id, room, rung: AtomicBool::new(true), inside: Mutex::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inside> {
@@ -113,12 +127,12 @@ impl Mailbox {
         }
         inside.mail_bytes = bytes;
         inside.mail.push_back(mail);
-        wake(inside);
+        self.ring(inside);
         Left::Waiting
     }
 
-    /// Leaves a frame for the socket. One that is too many is dropped,
-    /// and the owner told.
+    /// Leaves a frame for the socket. One that is too many is dropped. Where that
+    /// ends the connection, its owner is told.
     pub fn leave_frame(&self, frame: SharedFrame) -> Left {
         let mut inside = self.lock();
         let bytes = inside.frame_bytes + frame_bytes(&frame);
@@ -126,27 +140,59 @@ impl Mailbox {
             return Left::Dropped;
         }
         if bytes > self.room.frame_bytes {
-            inside.frames_lost = true;
-            wake(inside);
+            self.no_room(inside);
             return Left::Dropped;
         }
         inside.frame_bytes = bytes;
         inside.frames.push_back(frame);
-        wake(inside);
+        self.ring(inside);
         Left::Waiting
+    }
+
+    /// A frame was dropped. The first of a connection is told at once, their
+    /// number at its end.
+    fn no_room(&self, mut inside: MutexGuard<'_, Inside>) {
+        match self.room.slow_reader {
+            SlowReader::Close => {
+                inside.frames_lost = true;
+                self.ring(inside);
+            }
+            SlowReader::Drop => {
+                inside.frames_dropped += 1;
+                let first = inside.frames_dropped == 1;
+                drop(inside);
+                if first {
+                    let connection = self.id;
+                    tracing::debug!(%connection, "published frames are dropped: the peer reads too slowly (send_queue_max_bytes)");
+                }
+            }
+        }
     }
 
     /// Tells the owner that the host is going down.
     pub fn shut_down(&self) {
         let mut inside = self.lock();
         inside.shutdown = true;
-        wake(inside);
+        self.ring(inside);
+    }
+
+    /// Wakes the owner, once the lock is free.
+    fn ring(&self, mut inside: MutexGuard<'_, Inside>) {
+        self.rung.store(true, Ordering::Release);
+        let owner = inside.owner.take();
+        drop(inside);
+        if let Some(owner) = owner {
+            owner.wake();
+        }
     }
 
     /// Takes what is urgent, of frames as many as there is room for in bytes (one
     /// at least where there is any); or has the owner woken when anything is left
     /// here, mail too.
     pub fn poll_urgent(&self, cx: &Context<'_>, room_bytes: usize) -> Option<Urgent> {
+        if !self.rung.load(Ordering::Acquire) {
+            return None;
+        }
         let mut inside = self.lock();
         if inside.shutdown {
             return Some(Urgent::Shutdown);
@@ -160,11 +206,17 @@ impl Mailbox {
         if !inside.owner.as_ref().is_some_and(|owner| owner.will_wake(cx.waker())) {
             inside.owner = Some(cx.waker().clone());
         }
+        if inside.mail.is_empty() && inside.frames.is_empty() {
+            self.rung.store(false, Ordering::Release);
+        }
         None
     }
 
     /// Takes the oldest message for the handler.
     pub fn take_mail(&self) -> Option<Mail> {
+        if !self.rung.load(Ordering::Acquire) {
+            return None;
+        }
         let mut inside = self.lock();
         let mail = inside.mail.pop_front()?;
         inside.mail_bytes -= mail.bytes();
@@ -180,16 +232,17 @@ impl Mailbox {
         inside.mail_bytes = inside.mail.iter().map(Mail::bytes).sum();
     }
 
-    /// Takes nothing any more.
-    pub fn close(&self) {
+    /// Takes nothing any more. Returns how many frames were dropped while the
+    /// connection went on.
+    pub fn close(&self) -> u64 {
         let mut inside = self.lock();
-        *inside = Inside { closed: true, ..Inside::default() };
+        std::mem::replace(&mut *inside, Inside { closed: true, ..Inside::default() }).frames_dropped
     }
 }
 
 /// What a frame takes, with what it takes to keep it.
 fn frame_bytes(frame: &SharedFrame) -> usize {
-    size_of::<SharedFrame>() + frame.len_bytes()
+    FRAME_OVERHEAD_BYTES + frame.len_bytes()
 }
 
 impl Inside {
@@ -208,22 +261,18 @@ impl Inside {
     }
 }
 
-/// Wakes the owner, once the lock is free.
-fn wake(mut inside: MutexGuard<'_, Inside>) {
-    let owner = inside.owner.take();
-    drop(inside);
-    if let Some(owner) = owner {
-        owner.wake();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::websocket::Message;
 
     fn mailbox() -> Mailbox {
-        Mailbox::new(ConnectionId::random(), Room { mail: 2, mail_bytes: 10, frame_bytes: 100 })
+        mailbox_of(SlowReader::Close)
+    }
+
+    fn mailbox_of(slow_reader: SlowReader) -> Mailbox {
+        let room = Room { mail: 2, mail_bytes: 10, frame_bytes: 100, slow_reader };
+        Mailbox::new(ConnectionId::random(), room)
     }
 
     fn mail(payload: &'static str) -> Mail {
@@ -272,6 +321,20 @@ mod tests {
         assert!(matches!(urgent(&mailbox, 0), Some(Urgent::FramesLost)));
         mailbox.shut_down();
         assert!(matches!(urgent(&mailbox, 0), Some(Urgent::Shutdown)));
+    }
+
+    #[test]
+    fn what_has_no_room_may_be_dropped_and_is_counted() {
+        let mailbox = mailbox_of(SlowReader::Drop);
+        assert_eq!(mailbox.leave_frame(frame(&[0; 80])), Left::Waiting);
+        assert_eq!(mailbox.leave_frame(frame(&[0; 81])), Left::Dropped);
+        assert_eq!(mailbox.leave_frame(frame(&[0; 82])), Left::Dropped);
+        assert!(
+            matches!(urgent(&mailbox, 1000), Some(Urgent::Frames(frames)) if lengths(&frames) == [80])
+        );
+        assert!(urgent(&mailbox, 1000).is_none());
+        assert_eq!(mailbox.leave_frame(frame(&[0; 83])), Left::Waiting);
+        assert_eq!(mailbox.close(), 2);
     }
 
     #[test]

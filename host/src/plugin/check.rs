@@ -59,6 +59,7 @@ pub(super) fn exports(component: &Component) -> Result<(), Problem> {
             ComponentItem::ComponentInstance(handler) if name == HANDLER => {
                 return functions(engine, &handler);
             }
+            _ if name == hibernation::ACCESSOR => {}
             _ => names.push(name.to_owned()),
         }
     }

@@ -12,8 +12,7 @@ use super::{
 use crate::{
     config::Config,
     hibernation::{self, Baseline, Rewritten, Unfit},
-    messaging::ConnectionId,
-    sandbox::{Template, engine::unpooled, limits::Limits},
+    sandbox::{Template, engine::unpooled, limits::Limits, template::TemplateError},
 };
 
 /// A plugin that connections can be served by.
@@ -46,43 +45,64 @@ async fn prepare(
     config: Arc<Config>,
 ) -> Result<Plugin, Problem> {
     check::magic(&bytes)?;
-    let version = Sha256::digest(&bytes);
+    let version: [u8; 32] = Sha256::digest(&bytes).into();
+    let compiler = engine.clone();
+    let Compiled { component, rewritten } =
+        off_thread(move || compile(&compiler, bytes)).await?.map_err(Problem::Invalid)?;
+    check::exports(&component)?;
+    check::imports(&component, rewritten.is_ok())?;
+    let name: Arc<str> = name.into();
+    let baseline = baseline(component.clone(), rewritten, version, config.clone());
+    let template =
+        Template::new(name.clone(), &component, baseline, config).await.map_err(|error| {
+            match error {
+                TemplateError::Import(error) => Problem::OtherImport(format!("{error:#}")),
+                TemplateError::Start(error) => Problem::Start(error),
+                TemplateError::Export(error) => Problem::OtherType(error.to_string()),
+            }
+        })?;
+    Ok(Plugin { name, digest: hexadecimal(&version), template })
+}
+
+/// A component, and whether it could be rewritten.
+struct Compiled {
+    component: Component,
+    rewritten: Result<(), Unfit>,
+}
+
+/// Rewrites a component, if that can be, and compiles it.
+fn compile(engine: &Engine, bytes: Vec<u8>) -> Result<Compiled, String> {
     let (bytes, rewritten) = match hibernation::rewrite(&bytes) {
         Ok(Rewritten { bytes, .. }) => (bytes, Ok(())),
         Err(unfit) => (bytes, Err(unfit)),
     };
-    let component = compile(engine.clone(), bytes).await?;
-    check::exports(&component)?;
-    check::imports(&component, rewritten.is_ok())?;
-    let name: Arc<str> = name.into();
-    let baseline = match rewritten {
-        Ok(()) => baseline(&component, &version, &config)?,
-        Err(unfit) => Err(unfit),
-    };
-    let template = Template::new(name.clone(), &component, baseline, config)
-        .map_err(|error| Problem::OtherImport(format!("{error:#}")))?;
-    let mut first = template.instantiate(ConnectionId::random()).await.map_err(Problem::Start)?;
-    first.check_types().map_err(|error| Problem::OtherType(error.to_string()))?;
-    Ok(Plugin { name, digest: hexadecimal(&version), template })
+    let component = Component::from_binary(engine, &bytes).map_err(|error| format!("{error:#}"))?;
+    Ok(Compiled { component, rewritten })
 }
 
 /// Takes the image of a fresh instance, if all are alike.
-fn baseline(
-    component: &Component,
-    version: &[u8],
-    config: &Config,
-) -> Result<Result<Baseline, Unfit>, Problem> {
-    let engine = unpooled(config).map_err(|error| Problem::Invalid(format!("{error:#}")))?;
+async fn baseline(
+    component: Component,
+    rewritten: Result<(), Unfit>,
+    version: [u8; 32],
+    config: Arc<Config>,
+) -> Result<Baseline, Unfit> {
+    rewritten?;
     let id = *version.first_chunk().expect("a SHA-256 has 32 bytes");
-    Ok(Baseline::capture(&engine, component, id, Limits::new(config)))
+    let captured = off_thread(move || {
+        let engine = unpooled(&config).map_err(|error| Unfit::Unreadable(format!("{error:#}")))?;
+        Baseline::capture(&engine, &component, id, Limits::new(&config))
+    });
+    captured.await.map_err(|problem| Unfit::Unreadable(problem.to_string()))?
 }
 
-/// Compiles off the I/O threads: it takes a while.
-async fn compile(engine: Engine, bytes: Vec<u8>) -> Result<Component, Problem> {
-    tokio::task::spawn_blocking(move || Component::from_binary(&engine, &bytes))
+/// Works off the I/O threads: it takes a while.
+async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work)
         .await
-        .map_err(|panic| Problem::Invalid(format!("the compiler failed: {panic}")))?
-        .map_err(|error| Problem::Invalid(format!("{error:#}")))
+        .map_err(|panic| Problem::Invalid(format!("the compiler failed: {panic}")))
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {

@@ -37,8 +37,8 @@ pub enum StaysAwake {
     /// It holds handles to the host: streams, pollables, files.
     #[error("it holds handles to the host (streams, pollables or files)")]
     HoldsResources,
-    /// It has a memory of 4 GiB.
-    #[error("it has a memory of 4 GiB")]
+    /// There is too much that differs from a fresh instance.
+    #[error("its snapshot would be too large (snapshot_max_bytes)")]
     TooLarge,
     /// The accessor failed. This is the host's fault; the instance won't work either.
     #[error("its state can't be read: {0}")]
@@ -128,7 +128,7 @@ impl Instance {
         if self.store.data().holds_resources() {
             return Err(StaysAwake::HoldsResources);
         }
-        let save = Transfer::save(&hibernation.baseline);
+        let save = Transfer::save(&hibernation.baseline, self.store.data().config.snapshot_max_bytes);
         match self.transfer(hibernation.save, save).await {
             Ok(saved) => saved.finish_save().ok_or(StaysAwake::TooLarge),
             Err(error) => Err(StaysAwake::Failed(self.call_error(&error))),

@@ -4,15 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use wasmtime::{
     Store,
-    component::{
-        ComponentExportIndex, ComponentNamedList, Instance as Component, InstancePre, Lift, Lower,
-    },
+    component::{Instance as Component, InstancePre},
 };
 
 use super::{
-    bindings::wshost::handler::types::{
-        Answer, FrameParam, Message, Options, Outcome, Reason, Request,
-    },
+    bindings::wshost::handler::types::{Answer, FrameParam, Message, Outcome, Reason, Request},
+    callbacks::{Callback, Callbacks, Checked},
     deadline::{self, Allowance, Clock},
     error::CallError,
     hibernation::Hibernation,
@@ -22,24 +19,12 @@ use super::{
 };
 use crate::{config::Config, hibernation::Unfit, messaging::ConnectionId};
 
-/// Where a component's exports are found.
-#[derive(Clone, Debug)]
-pub struct Exports {
-    pub(super) init: ComponentExportIndex,
-    pub(super) opened: ComponentExportIndex,
-    pub(super) frames: ComponentExportIndex,
-    pub(super) info: ComponentExportIndex,
-    pub(super) terminate: ComponentExportIndex,
-    pub(super) save: ComponentExportIndex,
-    pub(super) restore: ComponentExportIndex,
-}
-
 /// A component from which instances are made: compiled, linked and checked.
 #[derive(Clone)]
 pub struct Template {
     pub(super) name: Arc<str>,
     pub(super) pre: InstancePre<State>,
-    pub(super) exports: Exports,
+    pub(super) callbacks: Arc<Callbacks>,
     pub(super) config: Arc<Config>,
     pub(super) hibernation: Arc<Result<Hibernation, Unfit>>,
 }
@@ -48,7 +33,7 @@ pub struct Template {
 pub struct Instance {
     pub(super) store: Store<State>,
     pub(super) component: Component,
-    exports: Exports,
+    callbacks: Arc<Callbacks>,
     clock: Arc<Clock>,
     allowance: Allowance,
     pub(super) hibernation: Arc<Result<Hibernation, Unfit>>,
@@ -73,33 +58,48 @@ impl Template {
     pub(super) async fn instantiate_with(
         &self,
         id: ConnectionId,
-        mut ledger: Box<Ledger>,
+        ledger: Box<Ledger>,
     ) -> Result<Instance, CallError> {
-        let log = ledger.log.take();
-        let log =
-            log.unwrap_or_else(|| Arc::new(GuestLog::new(self.name.clone(), id, &self.config)));
-        let state = State::new(self.config.clone(), log, ledger);
-        let mut store = Store::new(self.pre.engine(), state);
-        store.limiter(|state| &mut state.limits);
-        store.set_hostcall_fuel(hostcall_fuel(&self.config));
-        let clock = Arc::new(Clock::default());
-        let allowance = Allowance {
-            run: Duration::from_millis(self.config.callback_time_max_ms),
-            wait: Duration::from_millis(self.config.callback_wait_max_ms),
-        };
-        deadline::interrupt(&mut store, clock.clone(), allowance);
-        store.set_epoch_deadline(1);
-        let made =
-            deadline::timed(&clock, allowance, self.pre.instantiate_async(&mut store)).await?;
-        let component = made.map_err(|error| CallError::new(&error, store.data().limits.hit()))?;
+        let (store, component, clock) =
+            start(&self.name, &self.pre, &self.config, id, ledger).await?;
         Ok(Instance {
             store,
             component,
-            exports: self.exports.clone(),
+            callbacks: self.callbacks.clone(),
             clock,
-            allowance,
+            allowance: allowance(&self.config),
             hibernation: self.hibernation.clone(),
         })
+    }
+}
+
+/// Makes an instance.
+pub(super) async fn start(
+    name: &Arc<str>,
+    pre: &InstancePre<State>,
+    config: &Arc<Config>,
+    id: ConnectionId,
+    mut ledger: Box<Ledger>,
+) -> Result<(Store<State>, Component, Arc<Clock>), CallError> {
+    let log = ledger.log.take();
+    let log = log.unwrap_or_else(|| Arc::new(GuestLog::new(name.clone(), id, config)));
+    let state = State::new(config.clone(), log, ledger);
+    let mut store = Store::new(pre.engine(), state);
+    store.limiter(|state| &mut state.limits);
+    store.set_hostcall_fuel(hostcall_fuel(config));
+    let clock = Arc::new(Clock::default());
+    let allowance = allowance(config);
+    deadline::interrupt(&mut store, clock.clone(), allowance);
+    store.set_epoch_deadline(1);
+    let made = deadline::timed(&clock, allowance, pre.instantiate_async(&mut store)).await?;
+    let component = made.map_err(|error| CallError::new(&error, store.data().limits.hit()))?;
+    Ok((store, component, clock))
+}
+
+fn allowance(config: &Config) -> Allowance {
+    Allowance {
+        run: Duration::from_millis(config.callback_time_max_ms),
+        wait: Duration::from_millis(config.callback_wait_max_ms),
     }
 }
 
@@ -110,35 +110,6 @@ fn hostcall_fuel(config: &Config) -> usize {
 }
 
 impl Instance {
-    /// Checks that every export has the type that the contract gives it.
-    ///
-    /// # Errors
-    /// The first that has not, by name, with the difference.
-    pub fn check_types(&mut self) -> wasmtime::Result<()> {
-        let exports = self.exports.clone();
-        self.check::<(Request<'_>,), (Answer,)>("init", exports.init)?;
-        self.check::<(), (Outcome,)>("opened", exports.opened)?;
-        self.check::<(&[FrameParam<'_>],), (Outcome,)>("frames", exports.frames)?;
-        self.check::<(Message<'_>,), (Outcome,)>("info", exports.info)?;
-        self.check::<(Reason<'_>,), ()>("terminate", exports.terminate)?;
-        self.check::<(), (Option<Vec<u8>>,)>("save", exports.save)?;
-        self.check::<(Request<'_>, &[u8], &str), (Result<Options, String>,)>(
-            "restore",
-            exports.restore,
-        )
-    }
-
-    fn check<P, R>(&mut self, name: &str, export: ComponentExportIndex) -> wasmtime::Result<()>
-    where
-        P: ComponentNamedList + Lower,
-        R: ComponentNamedList + Lift,
-    {
-        match self.component.get_typed_func::<P, R>(&mut self.store, export) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(wasmtime::format_err!("`{name}`: {:#}", error.root_cause())),
-        }
-    }
-
     /// What the connection holds of the host, and what its handler asked for.
     pub fn ledger(&mut self) -> &mut Ledger {
         &mut self.store.data_mut().ledger
@@ -149,7 +120,7 @@ impl Instance {
     /// # Errors
     /// As every call: a trap or an overrun.
     pub async fn init(&mut self, request: Request<'_>) -> Result<Answer, CallError> {
-        let (answer,) = self.call(self.exports.init, (request,)).await?;
+        let (answer,) = self.call(self.callbacks.init, (request,)).await?;
         Ok(answer)
     }
 
@@ -158,7 +129,7 @@ impl Instance {
     /// # Errors
     /// As every call.
     pub async fn opened(&mut self) -> Result<Outcome, CallError> {
-        let (outcome,) = self.call(self.exports.opened, ()).await?;
+        let (outcome,) = self.call(self.callbacks.opened, ()).await?;
         Ok(outcome)
     }
 
@@ -167,7 +138,7 @@ impl Instance {
     /// # Errors
     /// As every call.
     pub async fn frames(&mut self, frames: &[FrameParam<'_>]) -> Result<Outcome, CallError> {
-        let (outcome,) = self.call(self.exports.frames, (frames,)).await?;
+        let (outcome,) = self.call(self.callbacks.frames, (frames,)).await?;
         Ok(outcome)
     }
 
@@ -176,7 +147,7 @@ impl Instance {
     /// # Errors
     /// As every call.
     pub async fn info(&mut self, message: Message<'_>) -> Result<Outcome, CallError> {
-        let (outcome,) = self.call(self.exports.info, (message,)).await?;
+        let (outcome,) = self.call(self.callbacks.info, (message,)).await?;
         Ok(outcome)
     }
 
@@ -185,26 +156,21 @@ impl Instance {
     /// # Errors
     /// As every call.
     pub async fn terminate(&mut self, reason: Reason<'_>) -> Result<(), CallError> {
-        self.call(self.exports.terminate, (reason,)).await
+        self.call(self.callbacks.terminate, (reason,)).await
     }
 
-    async fn call<P, R>(&mut self, export: ComponentExportIndex, params: P) -> Result<R, CallError>
-    where
-        P: ComponentNamedList + Lower + Send + Sync,
-        R: ComponentNamedList + Lift + Send + Sync + 'static,
-    {
-        let called = self.component.get_typed_func::<P, R>(&mut self.store, export);
-        let called = match called {
-            Ok(function) => {
+    async fn call<C: Callback>(
+        &mut self,
+        callback: Checked<C>,
+        params: C::Params<'_>,
+    ) -> Result<C::Results, CallError> {
+        let called = match callback.of(&self.component, &mut self.store) {
+            Some(function) => {
                 self.store.set_epoch_deadline(1);
-                deadline::timed(
-                    &self.clock,
-                    self.allowance,
-                    function.call_async(&mut self.store, params),
-                )
-                .await?
+                let call = function.call_async(&mut self.store, params);
+                deadline::timed(&self.clock, self.allowance, call).await?
             }
-            Err(error) => Err(error),
+            None => Err(wasmtime::format_err!("`{}` is not there", C::NAME)),
         };
         called.map_err(|error| self.call_error(&error))
     }

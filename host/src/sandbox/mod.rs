@@ -5,6 +5,7 @@
 //! [`Ledger`]; the connection carries it out.
 
 pub mod bindings;
+mod callbacks;
 mod clock;
 pub mod deadline;
 pub mod engine;

@@ -1,21 +1,22 @@
 //! From a compiled component to the template its instances are made from.
 
-use std::sync::Arc;
+use std::{future::Future, sync::Arc};
 
-use wasmtime::{
-    Result,
-    component::{Component, Linker},
-};
+use thiserror::Error;
+use wasmtime::component::{Component, Linker};
 
 use super::{
+    callbacks::Callbacks,
+    error::CallError,
     hibernation::Hibernation,
     imports,
-    instance::{Exports, Template},
+    instance::{Template, start},
     state::State,
 };
 use crate::{
     config::Config,
     hibernation::{Baseline, Unfit},
+    messaging::ConnectionId,
 };
 
 /// The interface a plugin exports.
@@ -25,45 +26,54 @@ pub const HANDLER: &str = "wshost:handler/handler@0.1.0";
 ///
 /// # Errors
 /// Only if two of the host's interfaces had the same name.
-pub(crate) fn linker(engine: &wasmtime::Engine) -> Result<Linker<State>> {
+pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     imports::add_to_linker(&mut linker)?;
     Ok(linker)
 }
 
+/// Why a component can't be a template.
+#[derive(Debug, Error)]
+pub enum TemplateError {
+    /// An import that is not there, or of another type.
+    #[error("{0:#}")]
+    Import(wasmtime::Error),
+    /// The first instance could not be made.
+    #[error("the first instance {0}")]
+    Start(CallError),
+    /// An export that is not there, or of another type.
+    #[error("{0:#}")]
+    Export(wasmtime::Error),
+}
+
 impl Template {
-    /// Links a component and looks up its exports; `baseline` is of one that was
-    /// rewritten. Their types are checked by
-    /// [`Instance::check_types`](super::Instance::check_types).
+    /// Links a component, makes a first instance, and checks its exports by that.
+    /// Then, as it is known that instances are made in time, `baseline` is asked
+    /// for: what one of a component that was rewritten is when it is fresh.
     ///
     /// # Errors
-    /// An import that is not there or of another type; an export that is not there.
-    pub fn new(
+    /// [`TemplateError`].
+    pub async fn new(
         name: Arc<str>,
         component: &Component,
-        baseline: Result<Baseline, Unfit>,
+        baseline: impl Future<Output = Result<Baseline, Unfit>>,
         config: Arc<Config>,
-    ) -> Result<Self> {
-        let pre = linker(component.engine())?.instantiate_pre(component)?;
-        let handler = component.get_export_index(None, HANDLER);
-        let find = |function: &str| {
-            component
-                .get_export_index(handler.as_ref(), function)
-                .ok_or_else(|| wasmtime::format_err!("`{HANDLER}` does not export `{function}`"))
-        };
-        let exports = Exports {
-            init: find("init")?,
-            opened: find("opened")?,
-            frames: find("frames")?,
-            info: find("info")?,
-            terminate: find("terminate")?,
-            save: find("save")?,
-            restore: find("restore")?,
-        };
-        let hibernation = match baseline {
-            Ok(baseline) => Ok(Hibernation::new(component, baseline)?),
+    ) -> Result<Self, TemplateError> {
+        let pre = linker(component.engine())
+            .and_then(|linker| linker.instantiate_pre(component))
+            .map_err(TemplateError::Import)?;
+        let (store, first, _) = start(&name, &pre, &config, ConnectionId::random(), Box::default())
+            .await
+            .map_err(TemplateError::Start)?;
+        let callbacks =
+            Callbacks::check(component, &first, store).map_err(TemplateError::Export)?;
+        let hibernation = match baseline.await {
+            Ok(baseline) => {
+                Ok(Hibernation::new(component, baseline).map_err(TemplateError::Export)?)
+            }
             Err(unfit) => Err(unfit),
         };
-        Ok(Self { name, pre, exports, config, hibernation: Arc::new(hibernation) })
+        let callbacks = Arc::new(callbacks);
+        Ok(Self { name, pre, callbacks, config, hibernation: Arc::new(hibernation) })
     }
 }

@@ -20,6 +20,9 @@ pub struct Edge {
     /// Where they say it. No other field is read: a proxy passes on what it does
     /// not know, and anybody can have written that.
     pub header: ProxyHeader,
+    /// Whether they say it by the PROXY protocol too, before anything else on a
+    /// connection.
+    pub proxy_protocol: bool,
 }
 
 /// The header field in which proxies say for whom they ask.
@@ -45,20 +48,30 @@ impl Edge {
             || headers.get_all(ORIGIN).iter().all(|origin| allowed(origin.as_bytes()))
     }
 
+    /// Whether a connection from there must begin with a header of the PROXY
+    /// protocol. Others are read as if there were no such thing: it is never
+    /// guessed whether there is a header, and nobody else can name an address.
+    pub(super) fn expects_proxy_header(&self, peer: IpAddr) -> bool {
+        self.proxy_protocol && self.believes(peer.to_canonical())
+    }
+
+    fn believes(&self, address: IpAddr) -> bool {
+        self.proxies.iter().any(|net| net.contains(&address))
+    }
+
     /// The client's address: the peer's own, or what a proxy that is believed
     /// says of it. Of several hops the nearest that is no such proxy counts: what
     /// stands before it, anybody can have written. The port is 0 where the proxy
     /// does not say it.
     pub(super) fn client(&self, peer: SocketAddr, headers: &HeaderMap) -> SocketAddr {
-        let believed = |address: IpAddr| self.proxies.iter().any(|net| net.contains(&address));
         let mut client = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        if !believed(client.ip()) {
+        if !self.believes(client.ip()) {
             return client;
         }
         for hop in hops(self.header, headers).into_iter().rev() {
             let Some(address) = hop else { break };
             client = address;
-            if !believed(address.ip()) {
+            if !self.believes(address.ip()) {
                 break;
             }
         }
@@ -148,6 +161,16 @@ mod tests {
             client("[::ffff:10.0.0.1]:5", &[("x-forwarded-for", "198.51.100.7")]),
             "198.51.100.7"
         );
+    }
+
+    #[test]
+    fn a_proxy_header_is_asked_of_proxies_alone() {
+        let proxies = vec!["10.0.0.0/8".parse().unwrap()];
+        let edge = Edge { proxies, proxy_protocol: true, ..Edge::default() };
+        let asked = |peer: &str| edge.expects_proxy_header(peer.parse().unwrap());
+        assert!(asked("10.0.0.1") && asked("::ffff:10.0.0.1") && !asked("192.0.2.1"));
+        let without = Edge { proxy_protocol: false, ..edge.clone() };
+        assert!(!without.expects_proxy_header("10.0.0.1".parse().unwrap()));
     }
 
     #[test]

@@ -24,7 +24,8 @@ const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
 /// What waits to be sent on a stream, in HTTP's own queue.
 const STREAM_SEND_BYTES: usize = 64 * 1024;
 
-/// When the host goes down: how long a connection without a request is waited for.
+/// When a connection is to end: how long one without a request is waited for, so
+/// that HTTP/2 and TLS are ended as they should be.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// How much is under way on one HTTP connection: requests, and over HTTP/2 the
@@ -71,10 +72,10 @@ pub(super) async fn serve<I>(host: Arc<Host>, stream: I, origin: Origin)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let timeout = Duration::from_millis(host.config.handshake_timeout_ms);
+    let timeout = Duration::from_millis(host.shared.config.handshake_timeout_ms);
     let stopping = host.stopping.clone();
     let peer = origin.peer;
-    let http = builder(&host, timeout);
+    let http = builder(&host);
     let busy = Busy::new();
     let (origin, busy_here) = (Arc::new(origin), busy.clone());
     let answer = service_fn(move |request: Request<Incoming>| {
@@ -83,9 +84,13 @@ where
     });
     let mut connection = pin!(http.serve_connection_with_upgrades(TokioIo::new(stream), answer));
     let served = tokio::select! {
-        served = connection.as_mut() => served,
-        () = busy_here.idle_for(timeout) => return,
-        () = stopping.cancelled() => {
+        served = connection.as_mut() => Some(served),
+        () = busy_here.idle_for(timeout) => None,
+        () = stopping.cancelled() => None,
+    };
+    let served = match served {
+        Some(served) => served,
+        None => {
             connection.as_mut().graceful_shutdown();
             tokio::select! {
                 served = connection => served,
@@ -98,13 +103,12 @@ where
     }
 }
 
-fn builder(host: &Host, timeout: Duration) -> Builder<TokioExecutor> {
+fn builder(host: &Host) -> Builder<TokioExecutor> {
     let mut http = Builder::new(TokioExecutor::new());
     http.http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(timeout)
-        .max_buf_size(host.config.header_max_bytes)
-        .max_headers(host.config.headers_max);
+        .header_read_timeout(None)
+        .max_buf_size(host.shared.config.header_max_bytes)
+        .max_headers(host.shared.config.headers_max);
     http.http2()
         .timer(TokioTimer::new())
         .enable_connect_protocol()
@@ -112,6 +116,6 @@ fn builder(host: &Host, timeout: Duration) -> Builder<TokioExecutor> {
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(STREAMS_MAX * STREAM_WINDOW_BYTES)
         .max_send_buf_size(STREAM_SEND_BYTES)
-        .max_header_list_size(u32::try_from(host.config.header_max_bytes).unwrap_or(u32::MAX));
+        .max_header_list_size(u32::try_from(host.shared.config.header_max_bytes).unwrap_or(u32::MAX));
     http
 }

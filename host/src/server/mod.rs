@@ -2,15 +2,17 @@
 
 mod body;
 mod edge;
-pub mod handshake;
 mod http;
 mod pieces;
+mod proxy_protocol;
 mod request;
 mod response;
+mod strict;
 pub mod tls;
 mod upgrade;
 
 use std::{
+    future::Future,
     net::SocketAddr,
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
@@ -18,29 +20,26 @@ use std::{
 
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    time::{Instant, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::edge::{Edge, ProxyHeader};
 use self::{
+    proxy_protocol::HeaderError,
     request::{Origin, TlsFacts},
     tls::Tls,
 };
-use crate::{config::Config, messaging::Hub, observe::Seldom, plugin::Plugin};
+use crate::{connection::Shared, observe::Seldom};
 
 /// How long accepting rests when the system has no more sockets to give.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
 
 /// One plugin served: what every connection of it shares.
 pub struct Host {
-    plugin: Plugin,
+    shared: Arc<Shared>,
     tls: Option<Tls>,
     edge: Edge,
-    config: Arc<Config>,
-    hub: Arc<Hub>,
-    /// Places for instances.
-    places: Arc<Semaphore>,
     /// The tasks that speak HTTP.
     tasks: TaskTracker,
     /// The tasks of WebSockets, to the end of their closing handshakes.
@@ -51,26 +50,24 @@ pub struct Host {
     picks_none_said: AtomicBool,
     no_room_said: Seldom,
     accept_failed_said: Seldom,
+    header_refused_said: Seldom,
 }
 
 impl Host {
-    /// Serves this plugin by these settings, over TLS if it is given.
+    /// Serves a plugin, over TLS if it is given.
     #[must_use]
-    pub fn new(plugin: Plugin, config: Arc<Config>, tls: Option<Tls>, edge: Edge) -> Arc<Self> {
-        let places = usize::try_from(config.instances_max).unwrap_or(Semaphore::MAX_PERMITS);
+    pub fn new(shared: Shared, tls: Option<Tls>, edge: Edge) -> Arc<Self> {
         Arc::new(Self {
-            plugin,
+            shared: Arc::new(shared),
             tls,
             edge,
-            config,
-            hub: Arc::default(),
-            places: Arc::new(Semaphore::new(places)),
             tasks: TaskTracker::new(),
             websockets: TaskTracker::new(),
             stopping: CancellationToken::new(),
             picks_none_said: AtomicBool::new(false),
             no_room_said: Seldom::default(),
             accept_failed_said: Seldom::default(),
+            header_refused_said: Seldom::default(),
         })
     }
 
@@ -102,14 +99,24 @@ impl Host {
     fn serve(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
         // Fails only for a socket that is gone, which shows soon enough.
         let _ = stream.set_nodelay(true);
-        match &self.tls {
-            None => {
-                let origin = Origin { peer, tls: None };
-                self.tasks.spawn(http::serve(self.clone(), stream, origin));
-            }
-            Some(tls) => {
-                self.tasks.spawn(serve_tls(self.clone(), tls.clone(), stream, peer));
-            }
+        self.tasks.spawn(serve(self.clone(), stream, peer));
+    }
+
+    /// Does this, if it is done by then and the host stays up until it is.
+    async fn in_time<T>(&self, deadline: Instant, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            done = timeout_at(deadline, work) => done.ok(),
+            () = self.stopping.cancelled() => None,
+        }
+    }
+
+    /// One line for the operator, who believes this proxy: a warning, unless it
+    /// was just looking whether somebody listens.
+    fn header_refused(&self, proxy: SocketAddr, error: &HeaderError) {
+        if matches!(error, HeaderError::Io(_)) {
+            tracing::debug!(%proxy, "connection closed: {error}");
+        } else if let Some(others) = self.header_refused_said.say() {
+            tracing::warn!(%proxy, others, "connection closed: {error}");
         }
     }
 
@@ -119,10 +126,10 @@ impl Host {
     /// Returns how many were left.
     pub async fn stop(&self) -> usize {
         self.stopping.cancel();
-        self.hub.shut_down();
+        self.shared.hub.shut_down();
         self.tasks.close();
         self.websockets.close();
-        let timeout = Duration::from_millis(self.config.shutdown_timeout_ms);
+        let timeout = Duration::from_millis(self.shared.config.shutdown_timeout_ms);
         let all = async {
             self.tasks.wait().await;
             self.websockets.wait().await;
@@ -133,18 +140,26 @@ impl Host {
     }
 }
 
-async fn serve_tls(host: Arc<Host>, tls: Tls, stream: TcpStream, peer: SocketAddr) {
-    let timeout = Duration::from_millis(host.config.handshake_timeout_ms);
-    let accepted = tokio::select! {
-        accepted = tokio::time::timeout(timeout, tls.accept(stream)) => accepted,
-        () = host.stopping.cancelled() => return,
+/// Serves one socket: first what comes before HTTP, a proxy's header and TLS's
+/// handshake, with one deadline on both.
+async fn serve(host: Arc<Host>, mut stream: TcpStream, mut peer: SocketAddr) {
+    let deadline = Instant::now() + Duration::from_millis(host.shared.config.handshake_timeout_ms);
+    if host.edge.expects_proxy_header(peer.ip()) {
+        match host.in_time(deadline, proxy_protocol::read(&mut stream)).await {
+            Some(Ok(client)) => peer = client.unwrap_or(peer),
+            Some(Err(error)) => return host.header_refused(peer, &error),
+            None => return tracing::debug!(proxy = %peer, "no PROXY header in time"),
+        }
+    }
+    let Some(tls) = &host.tls else {
+        return http::serve(host, stream, Origin { peer, tls: None }).await;
     };
-    match accepted {
-        Ok(Ok(stream)) => {
+    match host.in_time(deadline, tls.accept(stream)).await {
+        Some(Ok(stream)) => {
             let origin = Origin { peer, tls: Some(TlsFacts::of(&stream)) };
             http::serve(host, stream, origin).await;
         }
-        Ok(Err(error)) => tracing::debug!(%peer, "TLS handshake failed: {error}"),
-        Err(_) => tracing::debug!(%peer, "TLS handshake timed out"),
+        Some(Err(error)) => tracing::debug!(%peer, "TLS handshake failed: {error}"),
+        None => tracing::debug!(%peer, "no TLS handshake in time"),
     }
 }

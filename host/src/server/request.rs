@@ -6,8 +6,10 @@ use hyper::{Version, header::HOST, http::request::Parts};
 use tokio::net::TcpStream;
 use tokio_rustls::{rustls::ProtocolVersion, server::TlsStream};
 
-use super::handshake::Asked;
-use crate::sandbox::types::{HttpVersion, Peer, Request, TlsInfo};
+use crate::{
+    sandbox::types::{HttpVersion, Peer, Request, TlsInfo},
+    websocket::handshake::Asked,
+};
 
 /// Where requests come from: the socket's facts.
 #[derive(Debug)]

@@ -3,12 +3,16 @@
 use bytes::Bytes;
 use hyper::{
     HeaderMap, Response, StatusCode, Version,
-    header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION},
+    header::{
+        CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION,
+    },
 };
 
-use super::body::Whole;
-use super::handshake::{HandshakeError, is_allowed_on_response, upgrade_required_headers};
-use crate::sandbox::types;
+use super::{body::Whole, strict::Ambiguous};
+use crate::{
+    sandbox::types,
+    websocket::handshake::{HandshakeError, is_allowed_on_response, upgrade_required_headers},
+};
 
 /// A response with its whole body.
 pub(super) type Answer = Response<Whole>;
@@ -31,6 +35,14 @@ pub(super) fn malformed(error: HandshakeError, version: Version) -> Answer {
     }
     let mut response = plain(error.status(), &error.to_string());
     response.headers_mut().extend(error.headers());
+    response
+}
+
+/// To a request that others may read otherwise. The connection ends with it:
+/// where the next request begins may be one of the things they don't agree on.
+pub(super) fn ambiguous(error: Ambiguous) -> Answer {
+    let mut response = plain(StatusCode::BAD_REQUEST, &error.to_string());
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
 

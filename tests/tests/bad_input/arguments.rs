@@ -69,6 +69,21 @@ async fn a_value_that_does_not_fit() {
 }
 
 #[tokio::test]
+async fn settings_that_do_not_go_together() {
+    let arguments = ["--set", "send_queue_max_bytes=1000", "--set", "payload_max_bytes=1000"];
+    says(&arguments, &["send_queue_max_bytes=1000", "payload_max_bytes=1000", "1008 at least"])
+        .await;
+    says(&["--set", "slow_reader=wait"], &["`slow_reader`", "`close` or `drop`"]).await;
+}
+
+#[tokio::test]
+async fn a_proxy_protocol_without_a_proxy() {
+    let finished = run(&["--proxy-protocol"]).await;
+    assert_eq!(finished.status, Some(2));
+    assert!(finished.stderr.contains("--trust-proxy"), "{}", finished.stderr);
+}
+
+#[tokio::test]
 async fn the_first_wrong_setting_is_told() {
     let arguments = ["--set", "timers_max=5", "--set", "nope=1", "--set", "timers_max=x"];
     says(&arguments, &["`nope`"]).await;

@@ -23,6 +23,7 @@ each_mode![
     row_25_a_limit_is_1011,
     row_26_a_host_that_goes_down_says_1001,
     row_26_a_reader_too_slow_is_1013,
+    row_26_a_reader_too_slow_may_miss_what_is_published,
     row_27_the_peers_code_is_echoed,
     row_27_the_peers_messages_before_its_close_are_handled,
     row_27_every_valid_code_is_taken,
@@ -252,7 +253,8 @@ async fn row_26_a_host_that_goes_down_says_1001(mode: Mode) {
 async fn row_26_a_reader_too_slow_is_1013(mode: Mode) {
     const FRAME_BYTES: usize = 500_000;
     let host = Host::of("scripted").set("send_queue_max_bytes=600_000");
-    let host = host.set("close_timeout_ms=30_000").start().await;
+    let host = host.set_all(&["payload_max_bytes=500_000", "close_timeout_ms=30_000"]);
+    let host = host.start().await;
     let mut slow = mode.ask(&host).open_raw().await;
     let id = slow.id().await;
     slow.say("sub:news;text:in").await;
@@ -275,6 +277,49 @@ async fn row_26_a_reader_too_slow_is_1013(mode: Mode) {
         assert_eq!((frame.opcode, frame.payload.len()), (TEXT, FRAME_BYTES));
     }
     assert_eq!(publisher.ask("count").await, "count 1");
+}
+
+/// It misses what comes while there is no room; what its own handler sends, and
+/// pongs, it gets.
+async fn row_26_a_reader_too_slow_may_miss_what_is_published(mode: Mode) {
+    const FRAMES: usize = 60;
+    let host = Host::of("scripted").set("send_queue_max_bytes=600_000");
+    let host = host.set_all(&["payload_max_bytes=500_000", "slow_reader=drop"]).start().await;
+    let mut slow = mode.ask(&host).open_raw().await;
+    let id = slow.id().await;
+    slow.say("sub:news;text:in").await;
+    assert_eq!(slow.text().await, "in");
+    let mut publisher = mode.ask(&host).open().await;
+    // More than the sockets' buffers hold.
+    for number in 0..FRAMES {
+        let news = format!("{number:02}{}", "n".repeat(499_998));
+        assert_eq!(publisher.ask(format!("pub:news:{news};text:ok")).await, "ok");
+    }
+    host.log().line_with(&[&id, "published frames are dropped"]).await;
+    slow.send(&[Frame::new(TEXT, "bytes:700000;text:own"), Frame::new(PING, "there?")]).await;
+    let mut got = Vec::new();
+    let (mut own, mut pong, mut shown) = (false, false, false);
+    while !(own && pong && shown) {
+        let frame = slow.next().await.expect("the connection stays");
+        match (frame.opcode, frame.payload.len()) {
+            (TEXT, 500_000) => got.push(frame.payload[..2].to_vec()),
+            (TEXT, 3) => own = true,
+            (BINARY, 700_000) => {}
+            (PONG, 6) => pong = true,
+            // The handler tells of the ping.
+            (TEXT, 11) => shown = true,
+            other => panic!("{other:?} was not asked for"),
+        }
+    }
+    // In order, and the first ones had room.
+    assert!(got.is_sorted() && got.starts_with(&[b"00".to_vec()]), "{got:?}");
+    assert!((1..FRAMES).contains(&got.len()), "{}", got.len());
+    assert_eq!(publisher.ask("pub:news:last;text:ok").await, "ok");
+    assert_eq!(slow.text().await, "last");
+    slow.say("stop").await;
+    slow.closed_with(1000).await;
+    let dropped = format!("dropped={}", FRAMES - got.len());
+    host.log().line_with(&[&id, "published frames were dropped", &dropped]).await;
 }
 
 async fn says_close(raw: &mut Raw, payload: &[u8]) {

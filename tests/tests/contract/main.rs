@@ -5,5 +5,6 @@
 mod alive;
 mod closing;
 mod commands;
+mod deflate;
 mod events;
 mod opening;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs, thread};
 
-use super::server::Kind;
+use crate::server::Kind;
 
 /// One scenario.
 pub(super) struct Row {

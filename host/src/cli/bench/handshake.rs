@@ -2,6 +2,8 @@
 
 use std::{
     net::{SocketAddr, ToSocketAddrs as _},
+    path::Path,
+    sync::Arc,
     time::Duration,
 };
 
@@ -11,12 +13,20 @@ use tokio::{
     net::TcpStream,
     time::timeout,
 };
+use tokio_rustls::{
+    TlsConnector,
+    client::TlsStream,
+    rustls::{client::Resumption, pki_types::ServerName},
+};
 use tokio_tungstenite::tungstenite::{
     handshake::{client::generate_key, derive_accept_key},
     http::Uri,
 };
 
-use super::socket::Socket;
+use super::{
+    super::tls,
+    socket::{Socket, Stream},
+};
 
 /// How long a server may take for one handshake.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -24,25 +34,40 @@ const HEAD_MAX_BYTES: usize = 64 * 1024;
 const HEADERS_MAX: usize = 100;
 
 /// Where to connect to, and what to ask for.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Target {
-    address: SocketAddr,
+    /// The server's host and port, as they were given.
+    server: String,
+    /// Tried in turn.
+    addresses: Vec<SocketAddr>,
+    tls: Option<Tls>,
     /// The request, up to the value of the key, which comes last.
     request: String,
 }
 
+/// How TLS is made.
+#[derive(Clone)]
+struct Tls {
+    connector: TlsConnector,
+    name: ServerName<'static>,
+}
+
 impl Target {
-    /// Looks the server up.
-    pub(super) fn new(url: &str, headers: &[String]) -> Result<Self> {
+    /// Looks the server up. Authorities are for wss://, besides the system's.
+    pub(super) fn new(url: &str, headers: &[String], authorities: Option<&Path>) -> Result<Self> {
         let uri: Uri = url.parse().with_context(|| format!("`{url}` is no address"))?;
-        ensure!(uri.scheme_str() == Some("ws"), "`{url}` is no address like ws://127.0.0.1:8080/");
         let host = uri.host().with_context(|| format!("`{url}` names no host"))?;
-        let port = uri.port_u16().unwrap_or(80);
-        let mut addresses = (host.trim_matches(['[', ']']), port)
-            .to_socket_addrs()
-            .with_context(|| format!("can't find {host}"))?;
-        let address = addresses.next().with_context(|| format!("{host} has no address"))?;
-        Ok(Self { address, request: request(&uri, headers)? })
+        let host = host.trim_matches(['[', ']']);
+        let (tls, usual_port) = match uri.scheme_str() {
+            Some("ws") => (None, 80),
+            Some("wss") => (Some(Tls::new(host, authorities)?), 443),
+            _ => bail!("`{url}` is no address like ws://127.0.0.1:8080/"),
+        };
+        let port = uri.port_u16().unwrap_or(usual_port);
+        let addresses: Vec<_> =
+            (host, port).to_socket_addrs().with_context(|| format!("can't find {host}"))?.collect();
+        let server = format!("{}:{port}", uri.host().unwrap_or_default());
+        Ok(Self { server, addresses, tls, request: request(&uri, headers)? })
     }
 
     /// Connects, and has the connection made a WebSocket.
@@ -50,20 +75,24 @@ impl Target {
         let opened = timeout(PATIENCE, async { self.shake_hands(self.connect().await?).await });
         match opened.await {
             Ok(opened) => opened,
-            Err(_) => bail!("{} did not answer within {} s", self.address, PATIENCE.as_secs()),
+            Err(_) => bail!("{} did not answer within {} s", self.server, PATIENCE.as_secs()),
         }
     }
 
-    async fn connect(&self) -> Result<TcpStream> {
-        let connected = TcpStream::connect(self.address).await;
-        let stream = connected.with_context(|| format!("can't connect to {}", self.address))?;
+    async fn connect(&self) -> Result<Stream> {
+        let connected = TcpStream::connect(&self.addresses[..]).await;
+        let stream = connected.with_context(|| format!("can't connect to {}", self.server))?;
         stream.set_nodelay(true)?;
-        Ok(stream)
+        Ok(match &self.tls {
+            None => Stream::Plain(stream),
+            Some(tls) => Stream::Rustls(tls.connect(stream).await?),
+        })
     }
 
-    async fn shake_hands(&self, mut stream: TcpStream) -> Result<Socket> {
+    async fn shake_hands(&self, mut stream: Stream) -> Result<Socket> {
         let key = generate_key();
         stream.write_all(format!("{}{key}\r\n\r\n", self.request).as_bytes()).await?;
+        stream.flush().await?;
         let mut read = Vec::with_capacity(512);
         let early = loop {
             let count = stream.read_buf(&mut read).await.context("the handshake failed")?;
@@ -74,6 +103,21 @@ impl Target {
             ensure!(read.len() < HEAD_MAX_BYTES, "the server's answer does not end");
         };
         Ok(Socket::new(stream, early))
+    }
+}
+
+impl Tls {
+    fn new(host: &str, authorities: Option<&Path>) -> Result<Self> {
+        let mut config = tls::client_config(authorities)?;
+        // So that every set-up is the same work.
+        config.resumption = Resumption::disabled();
+        let name = ServerName::try_from(host.to_owned())
+            .with_context(|| format!("`{host}` is no name that a certificate can have"))?;
+        Ok(Self { connector: Arc::new(config).into(), name })
+    }
+
+    async fn connect(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>> {
+        self.connector.connect(self.name.clone(), stream).await.context("TLS failed")
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use clap::Args;
 use tokio::{
     sync::Semaphore,
@@ -40,7 +40,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Each says one message first, which an echo server sends back, and then
 /// nothing. With --pid the memory that the server's process has grown by is
 /// divided by their number. Then connections picked at random say one message
-/// more, one after the other: the latency is that of these.
+/// more, one after the other: the latency is that of these. Ctrl-C before that
+/// has the memory looked at there and then.
 #[derive(Args)]
 pub(super) struct Idle {
     #[command(flatten)]
@@ -56,7 +57,7 @@ pub(super) struct Idle {
     rest: Duration,
     /// How many are woken
     #[arg(long, default_value_t = 1000)]
-    samples: usize,
+    samples: u64,
 }
 
 /// A connection that is held.
@@ -65,58 +66,79 @@ struct Held {
     messages: Messages,
 }
 
+/// What is known so far: all there is, where Ctrl-C comes.
+#[derive(Default)]
+struct Found {
+    held: Vec<Held>,
+    opening: Duration,
+    /// The memory of a server without these connections.
+    empty_bytes: Option<u64>,
+    /// And with them.
+    full_bytes: Option<u64>,
+    woken: u64,
+    latency: Latency,
+}
+
 impl Idle {
     pub(super) fn run(self) -> Result<()> {
         make_room(self.connections.get())?;
+        let server = self.common.server()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
+            let mut found = Found::default();
             tokio::select! {
                 biased;
-                _ = tokio::signal::ctrl_c() => bail!("interrupted before the end"),
-                done = self.measure() => done,
+                _ = tokio::signal::ctrl_c() => found.interrupted(server.as_ref())?,
+                done = self.measure(server.as_ref(), &mut found) => done?,
             }
+            self.report(&found)
         })
     }
 
-    async fn measure(&self) -> Result<()> {
-        let (target, server) = (self.common.target()?, self.common.server()?);
+    async fn measure(&self, server: Option<&Process>, found: &mut Found) -> Result<()> {
+        let target = self.common.target()?;
         let pattern = Arc::new(Pattern::new(self.size, false));
         let progress = Progress::new();
-        for primer in self.open(&target, &pattern, PRIMERS, &progress).await? {
+        let mut primers = Found::default();
+        primers.open(&target, &pattern, PRIMERS, &progress).await?;
+        for primer in primers.held {
             primer.socket.close().await.context("a first connection")?;
         }
-        let empty = server.as_ref().map(Process::resident_bytes).transpose()?;
-        let start = Instant::now();
-        let mut held = self.open(&target, &pattern, self.connections.get(), &progress).await?;
-        let opening_seconds = start.elapsed().as_secs_f64();
+        found.empty_bytes = server.map(Process::resident_bytes).transpose()?;
+        found.open(&target, &pattern, self.connections.get(), &progress).await?;
         progress.show(1.0, "resting");
         sleep(self.rest).await;
-        let full = server.as_ref().map(Process::resident_bytes).transpose()?;
-        let latency = self.wake(&mut held, &progress).await?;
-        drop(progress);
+        found.full_bytes = server.map(Process::resident_bytes).transpose()?;
+        found.wake(self.samples, &progress).await
+    }
 
+    fn report(&self, found: &Found) -> Result<()> {
+        let connections = found.held.len();
         let mut report = Report::new("idle", &self.common.url);
-        report.add("connections", held.len());
-        report.add("opening_seconds", opening_seconds);
-        if let Some((empty, full)) = empty.zip(full) {
+        report.add("connections", connections);
+        report.add("opening_seconds", found.opening.as_secs_f64());
+        if let Some((empty, full)) = found.empty_bytes.zip(found.full_bytes) {
             let grown = full as f64 - empty as f64;
             report.add("server_resident_before_bytes", empty);
             report.add("server_resident_bytes", full);
-            report.add("server_resident_bytes_per_connection", grown / held.len() as f64);
+            report.add("server_resident_bytes_per_connection", grown / connections as f64);
         }
-        report.add("woken", self.samples);
-        report.add_latency(&latency);
+        report.add("woken", found.woken);
+        report.add_latency(&found.latency);
         report.print(self.common.json)
     }
+}
 
+impl Found {
     async fn open(
-        &self,
+        &mut self,
         target: &Target,
         pattern: &Arc<Pattern>,
         count: usize,
         progress: &Progress,
-    ) -> Result<Vec<Held>> {
+    ) -> Result<()> {
         let turns = Arc::new(Semaphore::new(OPENING_MAX));
+        let start = Instant::now();
         let mut opening = JoinSet::new();
         for index in 0..count {
             let (turns, target) = (turns.clone(), target.clone());
@@ -126,30 +148,37 @@ impl Idle {
                 hold(&target, messages).await.with_context(|| format!("connection {}", index + 1))
             });
         }
-        let mut held = Vec::with_capacity(count);
         while let Some(opened) = opening.join_next().await {
-            held.push(opened??);
-            progress.show(
-                held.len() as f64 / count as f64,
-                &format!("{} of {count} connections", held.len()),
-            );
+            self.held.push(opened??);
+            self.opening = start.elapsed();
+            let done = self.held.len();
+            progress.show(done as f64 / count as f64, &format!("{done} of {count} connections"));
         }
-        Ok(held)
+        Ok(())
     }
 
-    async fn wake(&self, held: &mut [Held], progress: &Progress) -> Result<Latency> {
-        let mut latency = Latency::default();
-        for sample in 0..self.samples {
-            let place = random_below(held.len())?;
-            let Held { socket, messages } = &mut held[place];
+    async fn wake(&mut self, samples: u64, progress: &Progress) -> Result<()> {
+        while self.woken < samples {
+            let place = random_below(self.held.len())?;
+            let Held { socket, messages } = &mut self.held[place];
             let start = Instant::now();
             patiently(messages.exchange_one(socket))
                 .await
                 .with_context(|| format!("connection {}, woken", messages.connection() + 1))?;
-            latency.record(start.elapsed(), 1);
-            progress.show(sample as f64 / self.samples as f64, "waking");
+            self.latency.record(start.elapsed(), 1);
+            self.woken += 1;
+            progress.show(self.woken as f64 / samples as f64, "waking");
         }
-        Ok(latency)
+        Ok(())
+    }
+
+    /// Looks at the memory where Ctrl-C came before it was time to.
+    fn interrupted(&mut self, server: Option<&Process>) -> Result<()> {
+        ensure!(!self.held.is_empty(), "interrupted before anything was measured");
+        if self.full_bytes.is_none() {
+            self.full_bytes = server.map(Process::resident_bytes).transpose()?;
+        }
+        Ok(())
     }
 }
 

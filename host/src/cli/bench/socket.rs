@@ -13,6 +13,7 @@ use tokio::{
     io::{AsyncRead as _, AsyncReadExt as _, AsyncWrite as _, ReadBuf},
     net::TcpStream,
 };
+use tokio_tungstenite::MaybeTlsStream;
 
 use super::frames::{self, Data, Decoder, Piece};
 
@@ -22,6 +23,9 @@ thread_local! {
     /// What all connections of a thread read into: an idle one has no buffer.
     static READ: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into());
 }
+
+/// What carries a WebSocket: TCP, or TLS on it.
+pub(super) type Stream = MaybeTlsStream<TcpStream>;
 
 /// Why a connection is of no more use.
 #[derive(Debug, Error)]
@@ -40,7 +44,7 @@ pub(super) enum Failure {
 
 /// An open WebSocket. Pings are answered whenever it is read.
 pub(super) struct Socket {
-    stream: TcpStream,
+    stream: Stream,
     decoder: Decoder,
     /// What the server sent right behind its 101.
     early: Vec<u8>,
@@ -51,7 +55,7 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream, early: Vec<u8>) -> Self {
+    pub(super) fn new(stream: Stream, early: Vec<u8>) -> Self {
         Self { stream, decoder: Decoder::default(), early, out: Vec::new(), written: 0 }
     }
 
@@ -71,6 +75,8 @@ impl Socket {
             let stream = Pin::new(&mut self.stream);
             self.written += ready!(stream.poll_write(cx, &self.out[self.written..]))?;
         }
+        // TLS may still have some of it.
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         self.out.clear();
         self.written = 0;
         Poll::Ready(Ok(()))
@@ -163,8 +169,15 @@ impl Socket {
             }
         }
         let mut rest = [0; 64];
-        while self.stream.read(&mut rest).await? > 0 {}
-        Ok(())
+        loop {
+            match self.stream.read(&mut rest).await {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                // Many servers cut TLS off instead of ending it.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 }
 

@@ -1,0 +1,132 @@
+//! What a connection takes of the host's memory while nothing happens on it,
+//! beside its instance: counted in the allocator, of a host in this process.
+
+#![allow(clippy::unwrap_used)] // Its helpers are tests too.
+
+mod counting;
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{net::TcpListener, runtime::Runtime};
+use wshost::{
+    config::Config,
+    messaging::ConnectionId,
+    plugin::{self, Plugin},
+    sandbox::{
+        self, Instance, Phase,
+        types::{FrameParam, HttpVersion, Peer, Request},
+    },
+    server::{Edge, Host},
+};
+use wshost_tests::{cache, guest};
+
+use counting::{Counting, in_use};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const CONNECTIONS: usize = 200;
+/// What it takes beside its instance at most, in bytes.
+const BESIDE_INSTANCE_MAX: usize = 6 * 1024;
+/// What is served before counting begins: whatever is made once is there then.
+const BEFORE: usize = 20;
+
+#[test]
+fn a_connection_at_rest_takes_little_beside_its_instance() {
+    let runtime = Runtime::new().unwrap();
+    let config = Arc::new(Config::default());
+    let engine = sandbox::engine(&config, Some(&cache())).unwrap();
+    let plugin = runtime.block_on(plugin::load(&engine, &guest("echo"), config.clone())).unwrap();
+    let instance = bytes_per_instance(&runtime, &plugin);
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let address = listener.local_addr().unwrap();
+    let host = Host::new(plugin, config, None, Edge::default());
+    runtime.spawn({
+        let host = host.clone();
+        async move { host.listen(listener).await }
+    });
+
+    let mut sockets = Vec::with_capacity(BEFORE + CONNECTIONS);
+    sockets.extend((0..BEFORE).map(|_| open(address)));
+    let before = at_rest();
+    sockets.extend((0..CONNECTIONS).map(|_| open(address)));
+    let connection = (at_rest() - before) / CONNECTIONS;
+    println!("a connection at rest: {connection} bytes, of them its instance: {instance}");
+    assert!(
+        connection - instance <= BESIDE_INSTANCE_MAX,
+        "{connection} bytes, of them {instance} the instance"
+    );
+}
+
+/// The host's memory for an instance that has handled a frame.
+fn bytes_per_instance(runtime: &Runtime, plugin: &Plugin) -> usize {
+    let mut instances = Vec::with_capacity(BEFORE + CONNECTIONS);
+    let start = || runtime.block_on(instance(plugin));
+    instances.extend((0..BEFORE).map(|_| start()));
+    let before = in_use();
+    instances.extend((0..CONNECTIONS).map(|_| start()));
+    (in_use() - before) / CONNECTIONS
+}
+
+async fn instance(plugin: &Plugin) -> Instance {
+    let id = ConnectionId::random();
+    let mut instance = plugin.template.instantiate(id).await.unwrap();
+    let id = id.to_string();
+    let request = Request {
+        id: &id,
+        method: "GET",
+        scheme: "http",
+        authority: None,
+        path: "/",
+        query: None,
+        version: HttpVersion::Http11,
+        headers: &[],
+        peer: Peer { address: "127.0.0.1", port: 1 },
+        tls: None,
+        upgrade: true,
+        subprotocols: &[],
+        parameters: &[],
+    };
+    instance.init(request).await.unwrap();
+    instance.ledger().phase = Phase::Open;
+    instance.frames(&[FrameParam::Text("hi")]).await.unwrap();
+    instance
+}
+
+/// A WebSocket that has said something and heard the echo. Its client takes no
+/// memory but the system's.
+fn open(address: SocketAddr) -> TcpStream {
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\n\
+        Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+        Sec-WebSocket-Version: 13\r\n\r\n";
+    let mut socket = TcpStream::connect(address).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    socket.write_all(REQUEST).unwrap();
+    socket.write_all(&[0x81, 0x82, 0, 0, 0, 0, b'h', b'i']).unwrap();
+    let (mut heard, mut len) = ([0; 1024], 0);
+    while !heard[..len].ends_with(&[0x81, 2, b'h', b'i']) {
+        let read = socket.read(&mut heard[len..]).unwrap();
+        assert!(read > 0, "{:?}", String::from_utf8_lossy(&heard[..len]));
+        len += read;
+    }
+    socket
+}
+
+/// The bytes in use once they are the same for a while: after its last answer a
+/// task may still have a few steps to go.
+fn at_rest() -> usize {
+    let mut last = in_use();
+    loop {
+        std::thread::sleep(Duration::from_millis(100));
+        let now = in_use();
+        if now == last {
+            return now;
+        }
+        last = now;
+    }
+}
