@@ -95,7 +95,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
 
     async fn info(&mut self, message: types::Message<'_>) -> Result<(), Ending> {
         let begun = Instant::now();
-        let outcome = self.call("info", true, async |instance| instance.info(message).await).await?;
+        let outcome =
+            self.call("info", true, async |instance| instance.info(message).await).await?;
         self.carry_out("info", begun, outcome).await
     }
 

@@ -46,6 +46,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 }
                 None => {}
             }
+            if self.guest.sleeps_at_once(&self.shared.config) {
+                return Poll::Ready(Event::Rest);
+            }
             let mut may_rest = false;
             match self.poll_clocks(cx, room.is_some()) {
                 Poll::Ready(Due::Timer(fired)) => return Poll::Ready(Event::Timer(fired)),

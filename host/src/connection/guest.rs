@@ -158,6 +158,12 @@ impl Guest {
         Some(at + hibernate.after(config)?)
     }
 
+    /// Whether it is to be put to sleep before anything else is done with it.
+    pub(super) fn sleeps_at_once(&self, config: &Config) -> bool {
+        config.hibernate_grace_ms == 0
+            && matches!(&self.state, State::Awake(awake) if matches!(awake.rest, Some((_, Hibernate::Asked))))
+    }
+
     /// Ready when others need its slot. Nothing is at hand for the handler.
     pub(super) fn poll_pressure(&mut self, cx: &Context<'_>) -> Poll<()> {
         match &mut self.state {
@@ -170,7 +176,11 @@ impl Guest {
     ///
     /// # Errors
     /// The instance can't be used any more.
-    pub(super) async fn sleep(&mut self, shared: &Shared, id: ConnectionId) -> Result<(), CallError> {
+    pub(super) async fn sleep(
+        &mut self,
+        shared: &Shared,
+        id: ConnectionId,
+    ) -> Result<(), CallError> {
         if let State::Awake(awake) = mem::replace(&mut self.state, State::Gone) {
             self.state = awake.sleep(shared, id).await?;
             self.sleeps += u64::from(matches!(self.state, State::Asleep(_)));
@@ -180,7 +190,11 @@ impl Guest {
 }
 
 impl Awake {
-    async fn sleep(mut self: Box<Self>, shared: &Shared, id: ConnectionId) -> Result<State, CallError> {
+    async fn sleep(
+        mut self: Box<Self>,
+        shared: &Shared,
+        id: ConnectionId,
+    ) -> Result<State, CallError> {
         let snapshot = match self.instance.hibernate().await {
             Ok(snapshot) => snapshot,
             Err(StaysAwake::Failed(error)) => return Err(error),
@@ -190,7 +204,9 @@ impl Awake {
             }
         };
         let bytes = snapshot.len_bytes();
-        let Ok(ticket) = shared.snapshots.put(snapshot.into_bytes()) else { return Ok(self.stay()) };
+        let Ok(ticket) = shared.snapshots.put(snapshot.into_bytes()) else {
+            return Ok(self.stay());
+        };
         tracing::trace!(plugin = %shared.plugin.name, connection = %id, bytes, "asleep");
         let Self { instance, slot, .. } = *self;
         let ledger = instance.into_ledger();

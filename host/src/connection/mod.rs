@@ -154,3 +154,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
     }
 }
+#[cfg(test)]
+mod sizes {
+    use super::*;
+    use tokio::net::TcpStream;
+    #[test]
+    fn sizes() {
+        fn size_of_ret<A, R>(_: impl Fn(A) -> R) -> usize { size_of::<R>() }
+        println!("run {}", size_of_ret(Connection::<TcpStream>::run));
+        println!("close {}", size_of_ret(|(c, e): (Connection::<TcpStream>, Ending)| c.close(e)));
+        macro_rules! s { ($($t:ty),*) => {$( println!("{} {}", stringify!($t), size_of::<$t>()); )*} }
+        s!(Connection<TcpStream>, Wire<TcpStream>, TcpStream, Guest, Options, Clocks, Mailbox, crate::sandbox::Ledger, crate::websocket::Decoder, crate::websocket::Encoder, crate::websocket::SendQueue, Event, Ending, tokio::time::Sleep, crate::messaging::Mail, crate::hibernation::Ticket);
+    }
+}

@@ -53,14 +53,13 @@ async fn prepare(
     check::imports(&component, rewritten.is_ok())?;
     let name: Arc<str> = name.into();
     let baseline = baseline(component.clone(), rewritten, version, config.clone());
-    let template =
-        Template::new(name.clone(), &component, baseline, config).await.map_err(|error| {
-            match error {
-                TemplateError::Import(error) => Problem::OtherImport(format!("{error:#}")),
-                TemplateError::Start(error) => Problem::Start(error),
-                TemplateError::Export(error) => Problem::OtherType(error.to_string()),
-            }
-        })?;
+    let template = Template::new(name.clone(), &component, baseline, config).await.map_err(
+        |error| match error {
+            TemplateError::Import(error) => Problem::OtherImport(format!("{error:#}")),
+            TemplateError::Start(error) => Problem::Start(error),
+            TemplateError::Export(error) => Problem::OtherType(error.to_string()),
+        },
+    )?;
     Ok(Plugin { name, digest: hexadecimal(&version), template })
 }
 

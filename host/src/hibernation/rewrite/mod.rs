@@ -18,6 +18,8 @@
 mod accessor;
 mod module;
 
+use std::ops::Range;
+
 use wasm_encoder::{Component, ComponentSectionId, RawSection};
 use wasmparser::{
     CanonicalFunction, ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind,
@@ -113,12 +115,12 @@ struct Rewriting {
 impl Rewriting {
     fn copy(&mut self, bytes: &[u8], payload: &Payload<'_>) -> Result<(), Unfit> {
         if let Payload::ModuleSection { unchecked_range, .. } = payload {
-            let module = Module::rewrite(&bytes[unchecked_range.clone()])?;
+            let module = Module::rewrite(part(bytes, unchecked_range.clone())?)?;
             let id = ComponentSectionId::CoreModule.into();
             self.component.section(&RawSection { id, data: &module.bytes });
             self.modules.push(module);
         } else if let Some((id, range)) = payload.as_section() {
-            self.component.section(&RawSection { id, data: &bytes[range] });
+            self.component.section(&RawSection { id, data: part(bytes, range)? });
         }
         Ok(())
     }
@@ -196,6 +198,11 @@ impl Rewriting {
             | ComponentExternalKind::Value => {}
         }
     }
+}
+
+/// A part of a file, which may be cut off.
+fn part(bytes: &[u8], range: Range<usize>) -> Result<&[u8], Unfit> {
+    bytes.get(range).ok_or_else(|| Unfit::Unreadable("it is cut off".into()))
 }
 
 fn not_taken(name: &str) -> Result<(), Unfit> {

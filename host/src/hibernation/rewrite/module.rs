@@ -9,7 +9,7 @@ use wasmparser::{
     TypeRef, ValType,
 };
 
-use super::PRIVATE;
+use super::{PRIVATE, part};
 use crate::hibernation::Unfit;
 
 /// Ids of a module's sections, in the order in which they stand (custom ones
@@ -56,7 +56,7 @@ impl Module {
                 exported = true;
             }
             if id != EXPORTS {
-                module.section(&RawSection { id, data: &bytes[range] });
+                module.section(&RawSection { id, data: part(bytes, range)? });
             }
         }
         if !exported {

@@ -57,7 +57,8 @@ impl Rig {
     }
 
     fn snapshot(&self, live: &mut Live) -> Snapshot {
-        let saved = self.transfer(live, "save", Transfer::save(&self.baseline, usize::MAX)).unwrap();
+        let saved =
+            self.transfer(live, "save", Transfer::save(&self.baseline, usize::MAX)).unwrap();
         saved.finish_save().unwrap()
     }
 

@@ -18,6 +18,7 @@ use crate::{
 async fn plugin(guest: &str) -> Plugin {
     let mut config = Config::default();
     config.set("instances_max=4").unwrap();
+    config.set("snapshot_max_bytes=64_000_000").unwrap();
     let engine = engine(&config, None).unwrap();
     plugin::load(&engine, &component(guest), Arc::new(config)).await.unwrap()
 }
@@ -57,7 +58,7 @@ async fn open(plugin: &Plugin, id: ConnectionId) -> Instance {
 /// What a text gets for an answer, and what was asked of the host.
 async fn say(instance: &mut Instance, text: &str) -> String {
     let outcome = instance.frames(&[FrameParam::Text(text)]).await.unwrap();
-    let effects = instance.ledger().commit(std::time::Instant::now());
+    let effects = instance.ledger().commit(std::time::Instant::now);
     format!("{outcome:?} {effects:?}")
 }
 
