@@ -54,6 +54,9 @@ where
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     pub(super) async fn opened(&mut self) -> Result<(), Ending> {
+        if !self.options.callbacks.contains(Callbacks::OPENED) {
+            return Ok(());
+        }
         let begun = Instant::now();
         let outcome = self.call("opened", false, Instance::opened).await?;
         self.carry_out("opened", begun, outcome).await

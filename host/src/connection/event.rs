@@ -12,6 +12,8 @@ use crate::{
 
 /// What happened.
 pub(super) enum Event {
+    /// The WebSocket was opened.
+    Opened,
     /// The peer sent these.
     Messages(Messages),
     /// Another connection sent this.

@@ -53,7 +53,10 @@ struct Awake {
 
 struct Asleep {
     ticket: Ticket,
-    ledger: Box<Ledger>,
+    /// None: it holds nothing.
+    ledger: Option<Box<Ledger>>,
+    /// The id of its last timer.
+    last_timer: u64,
 }
 
 /// What the handler said when it returned.
@@ -106,7 +109,7 @@ impl Guest {
     pub(super) fn ledger(&mut self) -> Option<&mut Ledger> {
         match &mut self.state {
             State::Awake(awake) => Some(awake.instance.ledger()),
-            State::Asleep(asleep) => Some(&mut asleep.ledger),
+            State::Asleep(asleep) => asleep.ledger.as_deref_mut(),
             State::Gone => None,
         }
     }
@@ -211,7 +214,9 @@ impl Awake {
         let Self { instance, slot, .. } = *self;
         let ledger = instance.into_ledger();
         drop(slot);
-        Ok(State::Asleep(Asleep { ticket, ledger }))
+        let last_timer = ledger.timers.last_id();
+        let ledger = Some(ledger).filter(|ledger| !ledger.holds_nothing());
+        Ok(State::Asleep(Asleep { ticket, ledger, last_timer }))
     }
 
     fn stay(mut self: Box<Self>) -> State {
@@ -224,7 +229,8 @@ impl Awake {
 impl Asleep {
     async fn wake(self, shared: &Shared, id: ConnectionId, slot: Slot) -> Result<Awake, WakeError> {
         let snapshot = Snapshot::from_bytes(self.ticket.take().await?);
-        let instance = shared.plugin.template.restore(id, self.ledger, &snapshot).await?;
+        let ledger = self.ledger.unwrap_or_else(|| Box::new(Ledger::after(self.last_timer)));
+        let instance = shared.plugin.template.restore(id, ledger, &snapshot).await?;
         Ok(Awake { instance, slot, rest: None })
     }
 }
