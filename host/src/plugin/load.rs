@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    hibernation::{self, Baseline, Rewritten, Unfit},
+    hibernation::{self, Baseline, Layout, Rewritten, Unfit},
     sandbox::{Template, engine::unpooled, limits::Limits, template::TemplateError},
 };
 
@@ -66,13 +66,13 @@ async fn prepare(
 /// A component, and whether it could be rewritten.
 struct Compiled {
     component: Component,
-    rewritten: Result<(), Unfit>,
+    rewritten: Result<Layout, Unfit>,
 }
 
 /// Rewrites a component, if that can be, and compiles it.
 fn compile(engine: &Engine, bytes: Vec<u8>) -> Result<Compiled, String> {
     let (bytes, rewritten) = match hibernation::rewrite(&bytes) {
-        Ok(Rewritten { bytes, .. }) => (bytes, Ok(())),
+        Ok(Rewritten { bytes, layout }) => (bytes, Ok(layout)),
         Err(unfit) => (bytes, Err(unfit)),
     };
     let component = Component::from_binary(engine, &bytes).map_err(|error| format!("{error:#}"))?;
@@ -82,15 +82,15 @@ fn compile(engine: &Engine, bytes: Vec<u8>) -> Result<Compiled, String> {
 /// Takes the image of a fresh instance, if all are alike.
 async fn baseline(
     component: Component,
-    rewritten: Result<(), Unfit>,
+    rewritten: Result<Layout, Unfit>,
     version: [u8; 32],
     config: Arc<Config>,
 ) -> Result<Baseline, Unfit> {
-    rewritten?;
+    let layout = rewritten?;
     let id = *version.first_chunk().expect("a SHA-256 has 32 bytes");
     let captured = off_thread(move || {
         let engine = unpooled(&config).map_err(|error| Unfit::Unreadable(format!("{error:#}")))?;
-        Baseline::capture(&engine, &component, id, Limits::new(&config))
+        Baseline::capture(&engine, &component, id, layout, Limits::new(&config))
     });
     captured.await.map_err(|problem| Unfit::Unreadable(problem.to_string()))?
 }

@@ -17,6 +17,7 @@
 
 mod accessor;
 mod module;
+mod stack;
 
 use std::ops::Range;
 
@@ -37,12 +38,26 @@ pub const ACCESSOR: &str = "wshost:hibernation/accessor";
 const PRIVATE: &str = "wshost:hibernation/";
 
 /// How much state a component has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// Mutable globals, of all core instances.
     pub globals: usize,
     /// Memories, of all core instances.
     pub memories: usize,
+    /// The stacks in them, as far as they are known.
+    pub stacks: Vec<Stack>,
+}
+
+/// A stack in a memory: it grows down, and nothing below its pointer is alive
+/// between two calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stack {
+    /// The memory's number.
+    pub memory: usize,
+    /// The number of the global that is the pointer.
+    pub pointer: usize,
+    /// Where it begins.
+    pub top: u32,
 }
 
 /// A component whose state can be reached.
