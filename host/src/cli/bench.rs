@@ -19,6 +19,7 @@ mod process;
 mod progress;
 mod report;
 mod socket;
+mod talk;
 
 use std::{num::NonZeroUsize, path::PathBuf, thread, time::Duration};
 
