@@ -59,9 +59,10 @@ async fn a_sleeper_is_woken_by_a_timer_and_by_messages(mode: Mode) {
     host.log().line_with(&["asleep", &id]).await;
     let mut other = mode.ask(&host).open().await;
     other.say(format!("send:{id}:you;msg:sleepers:all")).await;
-    assert!(sleeper.text().await.ends_with("you"));
-    assert!(sleeper.text().await.ends_with("all"));
-    assert!(sleeper.text().await.ends_with("late"));
+    let told = [sleeper.text().await, sleeper.text().await, sleeper.text().await];
+    for word in ["you", "all", "late"] {
+        assert!(told.iter().any(|text| text.ends_with(word)), "{word} in {told:?}");
+    }
     assert_eq!(sleeper.ask("count").await, "count 1");
 }
 

@@ -52,7 +52,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 self.wire.set_frame_size_max(self.options.frame_size_max);
             }
             Command::ShutdownReason(reason) => {
-                self.seldom.get_or_insert_default().shutdown_reason = Some(reason)
+                self.seldom.get_or_insert_default().shutdown_reason = Some(reason);
             }
         }
         Ok(None)

@@ -19,8 +19,10 @@ enum State<S> {
     /// None: it has ended.
     Resting(Option<Box<Connection<S>>>),
     /// Ends with the connection, if that goes on.
-    Handling(Pin<Box<dyn Future<Output = Option<Box<Connection<S>>>> + Send>>),
+    Handling(Handling<S>),
 }
+
+type Handling<S> = Pin<Box<dyn Future<Output = Option<Box<Connection<S>>>> + Send>>;
 
 const _: () = assert!(size_of::<State<tokio::net::TcpStream>>() == 2 * size_of::<usize>());
 

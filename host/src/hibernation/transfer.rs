@@ -222,10 +222,9 @@ impl Save {
     fn dead(&self, len: usize) -> usize {
         let stacks = self.baseline.layout.stacks.iter().zip(&self.pointers);
         let mut of_this = stacks.filter(|(stack, _)| stack.memory == self.memories);
-        of_this.next().map_or(0, |(stack, pointer)| {
-            // A pointer elsewhere is one that something else is done with.
-            if *pointer <= stack.top.into() { len.min(*pointer as usize) } else { 0 }
-        })
+        // A pointer elsewhere is one that something else is done with.
+        let pointer = of_this.next().filter(|(stack, pointer)| **pointer <= stack.top.into());
+        pointer.map_or(0, |(_, pointer)| usize::try_from(*pointer).unwrap_or(0).min(len))
     }
 }
 

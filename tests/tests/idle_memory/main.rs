@@ -53,7 +53,7 @@ fn a_connection_at_rest_takes_little() {
     let asleep = Counted::new(&runtime, &["hibernate_idle_ms=1"]);
     let connection = asleep.bytes_per_connection(BEFORE + CONNECTIONS);
     let snapshots = asleep.shared.snapshots.stats().memory;
-    let snapshot = snapshots.bytes as usize / snapshots.snapshots;
+    let snapshot = usize::try_from(snapshots.bytes).unwrap() / snapshots.snapshots;
     println!("asleep: {connection} bytes, of them its snapshot: {snapshot}");
     assert!(connection - snapshot <= BESIDE_SNAPSHOT_MAX);
 }
