@@ -7,7 +7,7 @@ mod unfit;
 use std::{mem, sync::Arc};
 
 use wasmtime::{
-    Engine, Result, Store, StoreLimits,
+    Engine, Result, Store, StoreLimits, bail,
     component::{Component, Instance, Linker},
 };
 
@@ -57,15 +57,16 @@ impl Rig {
     }
 
     fn snapshot(&self, live: &mut Live) -> Snapshot {
-        let saved = self.transfer(live, "save", Transfer::save(&self.baseline, usize::MAX)).unwrap();
-        saved.finish_save().unwrap()
+        let saved =
+            self.transfer(live, "save", Transfer::save(&self.baseline, usize::MAX)).unwrap();
+        saved.finish_save(&[]).unwrap()
     }
 
     fn restore(&self, snapshot: &Snapshot) -> Result<Live> {
-        let load = Transfer::load(&self.baseline, snapshot, MEMORY_MAX_BYTES)?;
+        let load = Transfer::load(&self.baseline, snapshot, MEMORY_MAX_BYTES, 0)?;
         let mut live = self.fresh();
-        self.transfer(&mut live, "load", load)?.finish_load()?;
-        Ok(live)
+        let added = self.transfer(&mut live, "load", load)?.finish_load();
+        if added.is_empty() { Ok(live) } else { bail!("{added:?} was not added") }
     }
 
     /// The whole state of an instance.
