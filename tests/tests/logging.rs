@@ -92,11 +92,12 @@ async fn what_is_printed_between_sleeps_is_logged_in_order(mode: Mode) {
     let mut client = mode.ask(&host).open().await;
     let id = client.id().await;
     for round in 1..=5 {
-        let script = format!("print:line {round};print-part:part {round},;hibernate;count");
-        assert_eq!(client.ask(script).await, format!("count {round}"));
-        // The line that was begun before goes on.
-        let script = format!("print: rest {round};eprint:error {round};hibernate;me");
-        client.ask(script).await;
+        let script = format!("print:line {round};print-part:part {round},;timer:20:x;hibernate");
+        client.say(script).await;
+        client.texts(&[&format!("timer-id {round}"), &format!("timer {round} x")]).await;
+        // It has slept, and the line that was begun before goes on.
+        client.say(format!("print: rest {round};eprint:error {round}")).await;
+        assert_eq!(client.ask("count").await, format!("count {round}"));
     }
     client.say("stop").await;
     client.closed_with(1000).await;
