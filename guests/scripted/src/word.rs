@@ -13,6 +13,8 @@
 //! | `hibernate` | ask for hibernation |
 //! | `trap` `panic:T` `loop` `recurse` `grow:BYTES` | misbehave; see [`Act`] |
 //! | `log:LEVEL:T` `print:T` `eprint:T` | write a line |
+//! | `print-part:T` `eprint-part:T` | write a part of a line |
+//! | `read` | read standard input to its end |
 //! | `timer:MS:PAYLOAD` | start a timer; sends `timer-id N` |
 //! | `cancel:ID` | cancel a timer; sends `cancelled BOOL` |
 //! | `sub:TOPIC` `unsub:TOPIC` | subscribe, unsubscribe |
@@ -66,10 +68,16 @@ pub enum Act {
     Grow(usize),
     /// Writes to the log, target `scripted`.
     Log(Level, String),
-    /// Writes to standard output.
+    /// Writes a line to standard output.
     Print(String),
-    /// Writes to standard error.
+    /// Writes a line to standard error.
     Eprint(String),
+    /// Writes to standard output.
+    PrintPart(String),
+    /// Writes to standard error.
+    EprintPart(String),
+    /// Reads standard input to its end.
+    Read,
 }
 
 /// Something to ask of the host.
@@ -215,6 +223,9 @@ fn act(name: &str, argument: &str) -> Meaning<Act> {
         }
         "print" => Some(Act::Print(argument.to_owned())),
         "eprint" => Some(Act::Eprint(argument.to_owned())),
+        "print-part" => Some(Act::PrintPart(argument.to_owned())),
+        "eprint-part" => Some(Act::EprintPart(argument.to_owned())),
+        "read" => Some(Act::Read),
         _ => return None,
     })
 }

@@ -16,8 +16,9 @@
 //!
 //! Between two calls there is nothing else: no call is under way, so there are
 //! no stacks; tables and segments are as the instance was made. Handles to host
-//! resources are in no memory: an instance that has any is not hibernated, which
-//! its owner sees to.
+//! resources are in no memory: what becomes of them is the owner's to see to. It can
+//! open and drop streams in the guest's table ([`HANDLES`]), and add to a snapshot
+//! what it has to know; an instance with other handles it must not hibernate.
 //!
 //! Knows no sockets, and nothing of what a store holds but its [`Transfer`].
 
@@ -32,14 +33,14 @@ mod store;
 mod sync;
 mod transfer;
 mod unfit;
-mod varint;
+pub(crate) mod varint;
 
 #[cfg(test)]
 mod tests;
 
 pub use baseline::{Baseline, Image};
 pub use dirty::Scan;
-pub use rewrite::{ACCESSOR, HOST, Layout, Rewritten, Stack, rewrite};
+pub use rewrite::{ACCESSOR, HANDLES, HOST, Layout, PRIVATE, Rewritten, STREAMS, Stack, rewrite};
 pub use slots::{Counts, Slot, Slots};
 pub use snapshot::{Damaged, Invalid, PluginId, Snapshot};
 pub use store::{Amount, Lost, NoRoom, Settings, SnapshotStore, Spill, Stats, Ticket};

@@ -48,7 +48,7 @@ pub enum Invalid {
 /// Bytes were changed, or cut off.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("the snapshot is damaged: {0} makes no sense")]
-pub struct Damaged(pub(super) &'static str);
+pub struct Damaged(pub(crate) &'static str);
 
 thread_local! {
     /// What packing needs, kept between snapshots: making it takes longer than using it.

@@ -135,16 +135,18 @@ impl Transfer {
         })
     }
 
-    /// Ends a snapshot. None: it would be too large.
+    /// Ends a snapshot, with what its owner adds. None: it would be too large.
     #[must_use]
-    pub fn finish_save(self) -> Option<Snapshot> {
-        let Self::Save(save) = self else { return None };
+    pub fn finish_save(self, added: &[u8]) -> Option<Snapshot> {
+        let Self::Save(mut save) = self else { return None };
+        save.body.extend_from_slice(added);
         let snapshot = (!save.too_large).then(|| Snapshot::pack(save.baseline.plugin, &save.body));
         keep_body(save.body);
         snapshot
     }
 
-    /// Begins a restore of an instance whose memories may have `memory_max_bytes`.
+    /// Begins a restore of an instance whose memories may have `memory_max_bytes`,
+    /// with `added_max_bytes` at most of what its owner had added.
     ///
     /// # Errors
     /// [`Invalid`]: it is no snapshot of this plugin's.
@@ -152,23 +154,23 @@ impl Transfer {
         baseline: &Arc<Baseline>,
         snapshot: &Snapshot,
         memory_max_bytes: usize,
+        added_max_bytes: usize,
     ) -> Result<Self, Invalid> {
         let mut body = take_body();
-        let max = baseline.body_max_bytes(memory_max_bytes);
+        let max = baseline.body_max_bytes(memory_max_bytes).saturating_add(added_max_bytes);
         snapshot.unpack(baseline.plugin, max, &mut body)?;
         let baseline = baseline.clone();
         Ok(Self::Load(Load { baseline, body, at: 0, globals: 0, memories: 0, pages: 0 }))
     }
 
-    /// Ends a restore.
-    ///
-    /// # Errors
-    /// [`Damaged`]: the snapshot holds more than the instance has.
-    pub fn finish_load(self) -> Result<(), Damaged> {
-        let Self::Load(load) = self else { return Ok(()) };
-        let done = load.at == load.body.len();
+    /// Ends a restore, and returns what the owner had added, which has to be
+    /// checked: nothing else tells its length.
+    #[must_use]
+    pub fn finish_load(self) -> Box<[u8]> {
+        let Self::Load(load) = self else { return Box::default() };
+        let added = load.body[load.at..].into();
         keep_body(load.body);
-        if done { Ok(()) } else { Err(Damaged("its length")) }
+        added
     }
 
     fn loading(&mut self) -> wasmtime::Result<&mut Load> {

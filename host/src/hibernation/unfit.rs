@@ -39,6 +39,9 @@ pub enum Unfit {
     /// Their instances are out of reach.
     #[error("it has core modules inside a nested component")]
     NestedModules,
+    /// They could leave handles in a table that is out of reach.
+    #[error("it lifts, lowers or drops inside a nested component")]
+    NestedFunctions,
     /// What they hold is not known here.
     #[error("it imports core modules, or takes them from an instance")]
     ForeignModules,

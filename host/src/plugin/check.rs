@@ -34,11 +34,11 @@ pub(super) fn magic(bytes: &[u8]) -> Result<(), Problem> {
 }
 
 /// Checks that everything imported is granted. A component that was rewritten
-/// imports the host's side of hibernation: it had no such import of its own.
+/// imports the host's side of hibernation: it had no such imports of its own.
 pub(super) fn imports(component: &Component, rewritten: bool) -> Result<(), Problem> {
     let granted = |name: &str| {
         GRANTED.iter().any(|package| name.starts_with(package))
-            || (rewritten && name == hibernation::HOST)
+            || (rewritten && name.starts_with(hibernation::PRIVATE))
     };
     let refused: Vec<String> = component
         .component_type()
@@ -59,7 +59,7 @@ pub(super) fn exports(component: &Component) -> Result<(), Problem> {
             ComponentItem::ComponentInstance(handler) if name == HANDLER => {
                 return functions(engine, &handler);
             }
-            _ if name == hibernation::ACCESSOR => {}
+            _ if name.starts_with(hibernation::PRIVATE) => {}
             _ => names.push(name.to_owned()),
         }
     }

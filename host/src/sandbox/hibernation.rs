@@ -1,5 +1,7 @@
 //! Instances that are put to sleep and made again.
 
+pub(super) mod handles;
+
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -11,10 +13,12 @@ use wasmtime::{
 
 use super::{
     error::CallError,
+    held::{self, Place},
     instance::{Instance, Template},
     ledger::Ledger,
 };
 use crate::{
+    config::Config,
     hibernation::{ACCESSOR, Baseline, Damaged, Invalid, Scan, Snapshot, Transfer, Unfit},
     messaging::ConnectionId,
 };
@@ -26,6 +30,8 @@ pub struct Hibernation {
     pub(super) baseline: Arc<Baseline>,
     save: ComponentExportIndex,
     load: ComponentExportIndex,
+    /// None: a guest that has handles can't sleep.
+    handles: Option<handles::Functions>,
 }
 
 /// An instance can't be put to sleep now. It can be used as before.
@@ -34,8 +40,8 @@ pub enum StaysAwake {
     /// None of its plugin's can.
     #[error("the plugin can't hibernate: {0}")]
     Unfit(Unfit),
-    /// It holds handles to the host: streams, pollables, files.
-    #[error("it holds handles to the host (streams, pollables or files)")]
+    /// It holds handles to the host, and not to its output and error alone.
+    #[error("it holds handles to the host (pollables, input or files)")]
     HoldsResources,
     /// There is too much that differs from a fresh instance.
     #[error("its snapshot would be too large (snapshot_max_bytes)")]
@@ -68,7 +74,8 @@ impl Hibernation {
         let accessor = component.get_export_index(None, ACCESSOR);
         let find = |name| component.get_export_index(accessor.as_ref(), name);
         let (save, load) = find("save").zip(find("load")).context("there is no accessor")?;
-        Ok(Self { baseline: Arc::new(baseline), save, load })
+        let handles = handles::Functions::find(component);
+        Ok(Self { baseline: Arc::new(baseline), save, load, handles })
     }
 }
 
@@ -102,16 +109,16 @@ impl Template {
         snapshot: &Snapshot,
     ) -> Result<Instance, RestoreError> {
         let hibernation = self.can_hibernate().map_err(|why| RestoreError::Unfit(why.clone()))?;
-        let load = Transfer::load(&hibernation.baseline, snapshot, self.config.memory_max_bytes)?;
+        let Config { memory_max_bytes, resources_max, .. } = *self.config;
+        let load =
+            Transfer::load(&hibernation.baseline, snapshot, memory_max_bytes, resources_max)?;
         let mut instance = self.instantiate_with(id, ledger).await?;
-        let loaded = instance.transfer(hibernation.load, load).await;
-        loaded
-            .map_err(|error| match error.downcast_ref::<Damaged>() {
+        instance.load(hibernation, load).await.map_err(|error| {
+            match error.downcast_ref::<Damaged>() {
                 Some(damaged) => RestoreError::Invalid(Invalid::Damaged(*damaged)),
                 None => instance.call_error(&error).into(),
-            })?
-            .finish_load()
-            .map_err(Invalid::from)?;
+            }
+        })?;
         Ok(instance)
     }
 }
@@ -125,15 +132,49 @@ impl Instance {
     pub async fn hibernate(&mut self) -> Result<Snapshot, StaysAwake> {
         let hibernation = self.hibernation.clone();
         let hibernation = (*hibernation).as_ref().map_err(|why| StaysAwake::Unfit(why.clone()))?;
-        if self.store.data().holds_resources() {
-            return Err(StaysAwake::HoldsResources);
+        let places = self.store.data_mut().held().ok_or(StaysAwake::HoldsResources)?;
+        let saved = match self.holds(hibernation, &places).await {
+            Ok(true) => self.save(hibernation, &places).await,
+            Ok(false) => return Err(StaysAwake::HoldsResources),
+            Err(error) => Err(error),
+        };
+        saved
+            .map_err(|error| StaysAwake::Failed(self.call_error(&error)))?
+            .ok_or(StaysAwake::TooLarge)
+    }
+
+    /// Whether these are surely the guest's handles.
+    async fn holds(&mut self, hibernation: &Hibernation, places: &[Place]) -> Result<bool> {
+        match hibernation.handles {
+            _ if places.is_empty() => Ok(true),
+            Some(functions) => self.handles(functions).is_like(places).await,
+            None => Ok(false),
         }
-        let save =
-            Transfer::save(&hibernation.baseline, self.store.data().config.snapshot_max_bytes);
-        match self.transfer(hibernation.save, save).await {
-            Ok(saved) => saved.finish_save().ok_or(StaysAwake::TooLarge),
-            Err(error) => Err(StaysAwake::Failed(self.call_error(&error))),
+    }
+
+    /// None: the snapshot would be too large.
+    async fn save(
+        &mut self,
+        hibernation: &Hibernation,
+        places: &[Place],
+    ) -> Result<Option<Snapshot>> {
+        let max_bytes = self.store.data().config.snapshot_max_bytes;
+        let save = Transfer::save(&hibernation.baseline, max_bytes);
+        Ok(self.transfer(hibernation.save, save).await?.finish_save(&held::encode(places)))
+    }
+
+    async fn load(&mut self, hibernation: &Hibernation, load: Transfer) -> Result<()> {
+        let handles = self.transfer(hibernation.load, load).await?.finish_load();
+        let places = held::decode(&handles).ok_or(Damaged("a handle"))?;
+        match hibernation.handles {
+            _ if places.is_empty() => Ok(()),
+            Some(functions) => self.handles(functions).fill(&places).await,
+            None => Err(Damaged("its length").into()),
         }
+    }
+
+    fn handles(&mut self, functions: handles::Functions) -> handles::Table<'_> {
+        handles::Table { functions, guest: self.component, store: &mut self.store }
     }
 
     /// Drops the instance, and keeps what the connection holds of the host.

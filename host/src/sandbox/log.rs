@@ -26,7 +26,7 @@ pub struct GuestLog {
 }
 
 /// Where a guest prints.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Output {
     Stdout,
     Stderr,

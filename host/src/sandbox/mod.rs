@@ -10,6 +10,7 @@ mod clock;
 pub mod deadline;
 pub mod engine;
 pub mod error;
+mod held;
 pub mod hibernation;
 mod imports;
 pub mod instance;

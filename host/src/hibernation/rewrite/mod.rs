@@ -13,9 +13,10 @@
 //! globals belong to a core instance, and each core instance of the outermost
 //! component is known here; everything else, wherever, is refused ([`Unfit`]),
 //! but handles to the host's resources, of which the store knows how many there
-//! are at the time.
+//! are at the time. Those to output streams can be looked at ([`HANDLES`]).
 
 mod accessor;
+mod handles;
 mod module;
 mod stack;
 
@@ -27,15 +28,19 @@ use wasmparser::{
     ComponentType, Encoding, ExternalKind, Instance, Parser, Payload,
 };
 
-use self::module::Module;
+use self::{handles::Resources, module::Module};
 use super::Unfit;
 
 /// The interface that a rewritten component imports.
 pub const HOST: &str = "wshost:hibernation/host";
 /// The instance that a rewritten component exports.
 pub const ACCESSOR: &str = "wshost:hibernation/accessor";
+/// The interface that one with output streams imports besides.
+pub const STREAMS: &str = "wshost:hibernation/streams";
+/// The instance that one with output streams exports besides.
+pub const HANDLES: &str = "wshost:hibernation/handles";
 /// What all names begin with that are added to a component.
-const PRIVATE: &str = "wshost:hibernation/";
+pub const PRIVATE: &str = "wshost:hibernation/";
 
 /// How much state a component has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +98,7 @@ pub fn rewrite(bytes: &[u8]) -> Result<Rewritten, Unfit> {
             _ => {}
         }
     }
-    let Rewriting { mut component, counts, modules, instances } = rewriting;
+    let Rewriting { mut component, mut counts, modules, instances, resources } = rewriting;
     let instances: Vec<_> = instances
         .iter()
         .map(|(index, module)| {
@@ -102,6 +107,7 @@ pub fn rewrite(bytes: &[u8]) -> Result<Rewritten, Unfit> {
             })
         })
         .collect::<Result<_, _>>()?;
+    resources.append(&mut component, &mut counts);
     let layout = accessor::append(&mut component, counts, &instances);
     Ok(Rewritten { bytes: component.finish(), layout })
 }
@@ -125,6 +131,7 @@ struct Rewriting {
     modules: Vec<Module>,
     /// The core instances that are made of a module: index, and the module's.
     instances: Vec<(u32, u32)>,
+    resources: Resources,
 }
 
 impl Rewriting {
@@ -154,7 +161,12 @@ impl Rewriting {
             Payload::ComponentInstanceSection(instances) => {
                 self.counts.instances += instances.count();
             }
-            Payload::ComponentTypeSection(types) => self.counts.types += types.count(),
+            Payload::ComponentTypeSection(types) => {
+                for of in types {
+                    self.resources.see_type(self.counts.types, &of?);
+                    self.counts.types += 1;
+                }
+            }
             Payload::ComponentAliasSection(aliases) => {
                 for alias in aliases {
                     self.count_alias(&alias?);
@@ -172,6 +184,7 @@ impl Rewriting {
                 for import in imports {
                     let import = import?;
                     not_taken(import.name.name)?;
+                    self.resources.see_import(self.counts.instances, &import);
                     self.count_item(import.ty.kind());
                 }
             }
@@ -277,10 +290,10 @@ fn no_module(kind: ComponentExternalKind) -> Result<(), Unfit> {
 
 /// Refuses what only the outermost component may have.
 fn fit_nested(payload: &Payload<'_>) -> Result<(), Unfit> {
-    if matches!(payload, Payload::ModuleSection { .. }) {
-        Err(Unfit::NestedModules)
-    } else {
-        Ok(())
+    match payload {
+        Payload::ModuleSection { .. } => Err(Unfit::NestedModules),
+        Payload::ComponentCanonicalSection(_) => Err(Unfit::NestedFunctions),
+        _ => Ok(()),
     }
 }
 

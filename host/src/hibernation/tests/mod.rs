@@ -8,7 +8,7 @@ mod unfit;
 use std::{mem, sync::Arc};
 
 use wasmtime::{
-    Engine, Result, Store, StoreLimits,
+    Engine, Result, Store, StoreLimits, bail,
     component::{Component, Instance, Linker},
 };
 
@@ -66,14 +66,14 @@ impl Rig {
     fn snapshot(&self, live: &mut Live) -> Snapshot {
         let saved =
             self.transfer(live, "save", Transfer::save(&self.baseline, usize::MAX)).unwrap();
-        saved.finish_save().unwrap()
+        saved.finish_save(&[]).unwrap()
     }
 
     fn restore(&self, snapshot: &Snapshot) -> Result<Live> {
-        let load = Transfer::load(&self.baseline, snapshot, MEMORY_MAX_BYTES)?;
+        let load = Transfer::load(&self.baseline, snapshot, MEMORY_MAX_BYTES, 0)?;
         let mut live = self.fresh();
-        self.transfer(&mut live, "load", load)?.finish_load()?;
-        Ok(live)
+        let added = self.transfer(&mut live, "load", load)?.finish_load();
+        if added.is_empty() { Ok(live) } else { bail!("{added:?} was not added") }
     }
 
     /// The whole state of an instance.

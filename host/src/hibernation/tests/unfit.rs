@@ -59,6 +59,13 @@ fn what_wasmtime_keeps_for_a_component() {
 #[test]
 fn modules_out_of_reach() {
     assert_eq!(refused("(component (component (core module (memory 1))))"), Unfit::NestedModules);
+    assert_eq!(
+        refused(
+            r#"(component
+              (component (import "f" (func $f)) (core func $g (canon lower (func $f)))))"#
+        ),
+        Unfit::NestedFunctions
+    );
     assert_eq!(refused(r#"(component (import "m" (core module)))"#), Unfit::ForeignModules);
     assert_eq!(
         refused("(component (core module $m) (component (alias outer 1 $m (core module))))"),

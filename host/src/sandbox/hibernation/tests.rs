@@ -106,7 +106,7 @@ async fn chat_sleeps() {
 #[tokio::test]
 async fn scripted_sleeps() {
     let texts =
-        ["count;me;request", "grow:3000000;count", "bytes:300000", "timer:60000:x;cancel:1"];
+        ["count;me;request", "grow:1000000;count", "bytes:300000", "timer:60000:x;cancel:1"];
     twins("scripted", &texts).await;
 }
 
@@ -126,10 +126,35 @@ async fn damaged_bytes_are_refused() {
 }
 
 #[tokio::test]
-async fn handles_keep_an_instance_awake_and_usable() {
+async fn a_guest_that_prints_sleeps() {
+    twins("scripted", &["print:to stdout", "count", "eprint:to stderr;print:and stdout"]).await;
+    twins("scripted", &["eprint:to stderr alone", "count"]).await;
+    twins("scripted", &["print-part:a line ", "eprint-part:another ", "print:ends"]).await;
+}
+
+#[tokio::test]
+async fn a_guest_that_prints_sleeps_a_thousand_times() {
+    let plugin = plugin("scripted").await;
+    let id = ConnectionId::random();
+    let mut instance = open(&plugin, id).await;
+    let mut len_bytes = Vec::new();
+    for round in 1..=1_000 {
+        let said = say(&mut instance, "print:again;eprint:and again;count").await;
+        assert!(said.contains(&format!("count {round}\"")), "{said}");
+        let snapshot = instance.hibernate().await.unwrap();
+        len_bytes.push(snapshot.len_bytes());
+        let ledger = instance.into_ledger();
+        instance = plugin.template.restore(id, ledger, &snapshot).await.unwrap();
+    }
+    let (first, last) = (len_bytes[0], len_bytes[len_bytes.len() - 1]);
+    assert!(last < first + 100, "{first} bytes became {last}");
+}
+
+#[tokio::test]
+async fn other_handles_keep_an_instance_awake_and_usable() {
     let plugin = plugin("scripted").await;
     let mut instance = open(&plugin, ConnectionId::random()).await;
-    say(&mut instance, "print:hello").await;
+    say(&mut instance, "print:hello;read").await;
     assert!(matches!(instance.hibernate().await, Err(StaysAwake::HoldsResources)));
     assert!(say(&mut instance, "count").await.contains("count 1"));
 }
