@@ -15,7 +15,6 @@ mod handshake;
 mod idle;
 mod latency;
 mod pattern;
-mod process;
 mod progress;
 mod report;
 mod socket;
@@ -26,7 +25,8 @@ use anyhow::{Result, ensure};
 use clap::{Args, Subcommand};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-use self::{handshake::Target, process::Process};
+use self::handshake::Target;
+use super::process::Process;
 
 /// Files that a process has open besides its connections' sockets.
 const FILES_ELSEWHERE: u64 = 64;

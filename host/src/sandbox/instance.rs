@@ -115,6 +115,12 @@ impl Instance {
         &mut self.store.data_mut().ledger
     }
 
+    /// What its memories have now, in all.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.store.data().limits.memory_bytes()
+    }
+
     /// Calls `init`.
     ///
     /// # Errors

@@ -24,7 +24,8 @@ use tokio::{
 
 use self::worker::{Foreman, Shared, Tally, toil};
 pub(super) use self::worker::{Phase, Worker};
-use super::{latency::Latency, process::Process, progress::Progress};
+use super::{latency::Latency, progress::Progress};
+use crate::cli::process::Process;
 
 /// How long replies may take that are still on their way at the end.
 const END_PATIENCE: Duration = Duration::from_secs(10);
