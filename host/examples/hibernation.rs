@@ -113,7 +113,7 @@ async fn frame(instance: Option<Instance>) -> Option<Instance> {
     let mut instance = instance?;
     instance.ledger().phase = Phase::Open;
     instance.frames(&[FrameParam::Text(TEXT)]).await.ok()?;
-    instance.ledger().commit(Instant::now());
+    instance.ledger().commit(Instant::now);
     Some(instance)
 }
 

@@ -6,10 +6,10 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::{
-    clock::ProcessClock,
     ledger::Ledger,
     limits::Limits,
     log::{GuestLog, Output},
+    sources::{ProcessSources, Sources},
     stdio::Stdio,
 };
 use crate::{config::Config, hibernation::Transfer};
@@ -58,9 +58,10 @@ impl State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let wasi = self
-            .wasi
-            .get_or_insert_with(|| Box::new(Wasi::new(&self.log, self.config.resources_max)));
+        let wasi = self.wasi.get_or_insert_with(|| {
+            let sources = self.ledger.sources.as_deref().unwrap_or(&ProcessSources);
+            Box::new(Wasi::new(&self.log, self.config.resources_max, sources))
+        });
         WasiCtxView { ctx: &mut wasi.context, table: &mut wasi.resources }
     }
 }
@@ -68,10 +69,10 @@ impl WasiView for State {
 impl Wasi {
     /// Clocks, randomness and output to the log; no files, sockets, arguments,
     /// environment or input.
-    fn new(log: &Arc<GuestLog>, resources_max: usize) -> Self {
+    fn new(log: &Arc<GuestLog>, resources_max: usize, sources: &dyn Sources) -> Self {
         let mut builder = WasiCtx::builder();
+        sources.provide(&mut builder);
         builder
-            .monotonic_clock(ProcessClock)
             .stdout(Stdio::new(Output::Stdout, log.clone()))
             .stderr(Stdio::new(Output::Stderr, log.clone()))
             .allow_tcp(false)

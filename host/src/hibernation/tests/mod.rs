@@ -2,6 +2,7 @@
 
 mod damage;
 mod state;
+mod twins;
 mod unfit;
 
 use std::{mem, sync::Arc};
