@@ -14,7 +14,6 @@ use bytes::Bytes;
 use super::{
     bindings::wshost::handler::types::{ErrorResult as Error, FrameResult as Frame},
     log::GuestLog,
-    sources::Sources,
     timers::Timers,
 };
 use crate::{
@@ -79,8 +78,6 @@ pub struct Ledger {
     pub topics: BTreeSet<Arc<str>>,
     /// Its log, while its instance sleeps and something in it is not finished.
     pub(super) log: Option<Arc<GuestLog>>,
-    /// Where its handler's time and chance come from, if not from the process.
-    pub sources: Option<Arc<dyn Sources>>,
     effects: Vec<Effect>,
     effects_bytes: usize,
 }
@@ -95,7 +92,6 @@ impl Default for Ledger {
             timers: Timers::default(),
             topics: BTreeSet::new(),
             log: None,
-            sources: None,
             effects: Vec::new(),
             effects_bytes: 0,
         }

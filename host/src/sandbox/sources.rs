@@ -6,11 +6,10 @@ use wasmtime_wasi::WasiCtxBuilder;
 
 use super::clock::ProcessClock;
 
-/// Clocks and random numbers for one connection, in place of the process's: so
-/// that what its handler does can be repeated.
+/// The clocks and random numbers that handlers are given.
 pub trait Sources: fmt::Debug + Send + Sync {
-    /// Puts them into what an instance is given of WASI. Done for each instance
-    /// that the connection has: what is to go on when it wakes is kept by `self`.
+    /// Puts them into what an instance is given of WASI. Done anew for each, also
+    /// where it is a handler that wakes: what is to go on then is kept by `self`.
     fn provide(&self, wasi: &mut WasiCtxBuilder);
 }
 

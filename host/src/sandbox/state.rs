@@ -9,7 +9,7 @@ use super::{
     ledger::Ledger,
     limits::Limits,
     log::{GuestLog, Output},
-    sources::{ProcessSources, Sources},
+    sources::Sources,
     stdio::Stdio,
 };
 use crate::{config::Config, hibernation::Transfer};
@@ -22,6 +22,7 @@ pub struct State {
     pub(super) config: Arc<Config>,
     pub(super) log: Arc<GuestLog>,
     pub(super) transfer: Transfer,
+    sources: Arc<dyn Sources>,
     /// Made at the first call to WASI: many handlers never do.
     wasi: Option<Box<Wasi>>,
 }
@@ -32,13 +33,19 @@ struct Wasi {
 }
 
 impl State {
-    pub(super) fn new(config: Arc<Config>, log: Arc<GuestLog>, ledger: Box<Ledger>) -> Self {
+    pub(super) fn new(
+        config: Arc<Config>,
+        sources: Arc<dyn Sources>,
+        log: Arc<GuestLog>,
+        ledger: Box<Ledger>,
+    ) -> Self {
         Self {
             ledger,
             limits: Limits::new(&config),
             config,
             log,
             transfer: Transfer::Idle,
+            sources,
             wasi: None,
         }
     }
@@ -59,8 +66,7 @@ impl State {
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         let wasi = self.wasi.get_or_insert_with(|| {
-            let sources = self.ledger.sources.as_deref().unwrap_or(&ProcessSources);
-            Box::new(Wasi::new(&self.log, self.config.resources_max, sources))
+            Box::new(Wasi::new(&*self.sources, &self.log, self.config.resources_max))
         });
         WasiCtxView { ctx: &mut wasi.context, table: &mut wasi.resources }
     }
@@ -69,7 +75,7 @@ impl WasiView for State {
 impl Wasi {
     /// Clocks, randomness and output to the log; no files, sockets, arguments,
     /// environment or input.
-    fn new(log: &Arc<GuestLog>, resources_max: usize, sources: &dyn Sources) -> Self {
+    fn new(sources: &dyn Sources, log: &Arc<GuestLog>, resources_max: usize) -> Self {
         let mut builder = WasiCtx::builder();
         sources.provide(&mut builder);
         builder

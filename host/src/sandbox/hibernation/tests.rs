@@ -1,6 +1,7 @@
 //! Real guests that sleep and wake.
 
 mod script;
+mod twin;
 mod twins;
 
 use std::{path::PathBuf, sync::Arc, time::Instant};
@@ -11,7 +12,7 @@ use crate::{
     messaging::ConnectionId,
     plugin::{self, Plugin},
     sandbox::{
-        Instance, Phase, RestoreError, Sources, Template,
+        Instance, Phase, RestoreError, Template,
         engine::engine,
         types::{FrameParam, HttpVersion, Peer, Request},
     },
@@ -45,13 +46,8 @@ fn component(guest: &str) -> PathBuf {
     target().join("wasm32-wasip2/release").join(guest).with_extension("wasm")
 }
 
-async fn open(
-    template: &Template,
-    id: ConnectionId,
-    sources: Option<Arc<dyn Sources>>,
-) -> Instance {
+async fn open(template: &Template, id: ConnectionId) -> Instance {
     let mut instance = template.instantiate(id).await.unwrap();
-    instance.ledger().sources = sources;
     let name = id.to_string();
     let request = Request {
         id: &name,
@@ -85,7 +81,7 @@ async fn say(instance: &mut Instance, text: &str) -> String {
 async fn damaged_bytes_are_refused() {
     let plugin = plugin("counter").await;
     let id = ConnectionId::random();
-    let mut instance = open(&plugin.template, id, None).await;
+    let mut instance = open(&plugin.template, id).await;
     let bytes = instance.hibernate().await.unwrap().into_bytes();
     for at in 0..bytes.len() {
         let mut damaged = bytes.clone();
@@ -99,7 +95,7 @@ async fn damaged_bytes_are_refused() {
 #[tokio::test]
 async fn handles_keep_an_instance_awake_and_usable() {
     let plugin = plugin("scripted").await;
-    let mut instance = open(&plugin.template, ConnectionId::random(), None).await;
+    let mut instance = open(&plugin.template, ConnectionId::random()).await;
     say(&mut instance, "print:hello").await;
     assert!(matches!(instance.hibernate().await, Err(StaysAwake::HoldsResources)));
     assert!(say(&mut instance, "count").await.contains("count 1"));

@@ -2,132 +2,53 @@
 //! between events, at random, the other never. Nobody can tell them apart: not
 //! by their replies, nor by what they ask of the host, nor by their memories.
 
-use std::{mem, sync::Arc, time::Instant};
-
 use rand::{RngExt as _, rngs::SmallRng};
 
-use super::{load, open, script::Script};
-use crate::{
-    hibernation::{Image, Scan, Snapshot, Transfer},
-    messaging::ConnectionId,
-    sandbox::{
-        Instance, Ledger, Template,
-        types::{DirectMessage, FrameParam, Message, Outcome},
-    },
-    testing::Run,
+use super::{
+    load,
+    twin::{Event, Twin},
 };
+use crate::{hibernation::Scan, sandbox::Template, testing::Run};
 
 /// Pairs that live at once, and make use of the same pool.
-const PAIRS: usize = 24;
+const PAIRS: usize = 4 * GUESTS.len();
 /// Guests, those with more state more often.
 const GUESTS: [&str; 8] =
     ["scripted", "scripted", "scripted", "chat", "counter", "echo", "subprotocol", "ticker"];
-
-/// What a pair is told.
-#[derive(Clone, Debug)]
-enum Event {
-    Text(String),
-    Binary(Vec<u8>),
-    Info(String),
-}
+/// The longest time between two events: a quarter of an hour.
+const PAUSE_MAX_NS: u64 = 900_000_000_000;
 
 struct Twins {
     template: Template,
-    id: ConnectionId,
-    scripts: [Script; 2],
-    awake: Instance,
-    sleeper: Sleeper,
-}
-
-enum Sleeper {
-    Awake(Instance),
-    Asleep(Box<Ledger>, Box<[u8]>),
-    /// Between the two.
-    Moving,
+    awake: Twin,
+    sleeper: Twin,
 }
 
 impl Twins {
-    async fn new(template: Template, random: &mut SmallRng) -> Self {
+    async fn open(template: &Template, random: &mut SmallRng) -> Self {
         let id = format!("{:032x}", random.random::<u128>()).parse().unwrap();
         let seed = random.random();
-        let scripts = [Script::new(seed), Script::new(seed)];
-        let [one, other] = scripts.clone().map(|script| Some(Arc::new(script) as Arc<_>));
-        let awake = open(&template, id, one).await;
-        let sleeper = Sleeper::Awake(open(&template, id, other).await);
-        Self { template, id, scripts, awake, sleeper }
+        let awake = Twin::open(template, id, seed).await;
+        let sleeper = Twin::open(template, id, seed).await;
+        Self { template: template.clone(), awake, sleeper }
     }
 
-    /// The one that sleeps, awake.
-    async fn wake(&mut self) -> &mut Instance {
-        self.sleeper = match mem::replace(&mut self.sleeper, Sleeper::Moving) {
-            Sleeper::Asleep(ledger, bytes) => {
-                let snapshot = Snapshot::from_bytes(bytes);
-                let woken = self.template.restore(self.id, ledger, &snapshot).await;
-                Sleeper::Awake(woken.unwrap())
-            }
-            awake => awake,
-        };
-        match &mut self.sleeper {
-            Sleeper::Awake(instance) => instance,
-            _ => unreachable!("it was woken"),
-        }
-    }
-
-    async fn sleep(&mut self) {
-        let snapshot = self.wake().await.hibernate().await.unwrap();
-        if let Sleeper::Awake(instance) = mem::replace(&mut self.sleeper, Sleeper::Moving) {
-            self.sleeper = Sleeper::Asleep(instance.into_ledger(), snapshot.into_bytes());
-        }
-    }
-
-    /// What both reply, and ask of the host, is the same.
-    async fn tell(&mut self, event: &Event) {
-        let sleeper = self.wake().await;
-        let other = tell(sleeper, event).await;
-        let one = tell(&mut self.awake, event).await;
+    async fn tell(&mut self, event: &Event, after_ns: u64) {
+        let other = self.sleeper.tell(event, after_ns).await;
+        let one = self.awake.tell(event, after_ns).await;
         assert_eq!(one, other, "{}: {event:?}", self.template.name());
     }
 
-    /// A snapshot is what differs from a fresh instance: equal ones are equal state.
     async fn compare_snapshots(&mut self) {
-        let other = self.wake().await.hibernate().await.unwrap();
-        let one = self.awake.hibernate().await.unwrap();
+        let (one, other) = (self.awake.snapshot().await, self.sleeper.snapshot().await);
         assert!(one == other, "{}: the snapshots differ", self.template.name());
     }
 
-    /// Everything is looked at, whatever a snapshot would have in it.
     async fn compare_memories(&mut self) {
-        let other = image(self.wake().await).await;
-        let one = image(&mut self.awake).await;
+        let (one, other) = (self.awake.image().await, self.sleeper.image().await);
         let name = self.template.name();
         assert_eq!(one.globals, other.globals, "{name}");
-        // What assert_eq! would print has megabytes.
         assert!(one.memories == other.memories, "{name}: the memories differ");
-    }
-}
-
-async fn tell(instance: &mut Instance, event: &Event) -> String {
-    let outcome: Outcome = match event {
-        Event::Text(text) => instance.frames(&[FrameParam::Text(text)]).await,
-        Event::Binary(data) => {
-            instance.frames(&[FrameParam::Binary(data), FrameParam::Ping(b"!")]).await
-        }
-        Event::Info(payload) => {
-            let message = DirectMessage { sender: "somebody", payload: payload.as_bytes() };
-            instance.info(Message::Direct(message)).await
-        }
-    }
-    .unwrap();
-    let effects = instance.ledger().commit(Instant::now);
-    format!("{outcome:?} {effects:?}")
-}
-
-/// All of an instance's state, as it is.
-async fn image(instance: &mut Instance) -> Image {
-    let save = (*instance.hibernation).as_ref().unwrap().save;
-    match instance.transfer(save, Transfer::Image(Image::default())).await.unwrap() {
-        Transfer::Image(image) => image,
-        other => panic!("{other:?} is no image"),
     }
 }
 
@@ -146,38 +67,37 @@ fn event(guest: &str, random: &mut SmallRng) -> Event {
     }
 }
 
-/// The templates, each looking for what changed in both ways.
+/// One for each pair. Both ways to look for what changed have the same guests.
 async fn templates() -> Vec<Template> {
     let plugins = load(&GUESTS, 2 * PAIRS).await;
     let scans = [Scan::best(), Scan::Compare].into_iter().cycle();
-    let templates = plugins.into_iter().cycle().zip(scans.flat_map(|scan| [scan; GUESTS.len()]));
-    templates.take(PAIRS).map(|(plugin, scan)| plugin.template.with_scan(scan)).collect()
+    let scans = scans.flat_map(|scan| [scan; GUESTS.len()]);
+    let templates = plugins.into_iter().cycle().zip(scans);
+    templates.map(|(plugin, scan)| plugin.template.with_scan(scan)).take(PAIRS).collect()
 }
 
 #[tokio::test]
 async fn nobody_can_tell_who_has_slept() {
     let run = Run::new(10_000);
     let mut random = run.random();
-    let templates = templates().await;
     let mut pairs = Vec::new();
-    for template in &templates {
-        pairs.push(Twins::new(template.clone(), &mut random).await);
+    for template in &templates().await {
+        pairs.push(Twins::open(template, &mut random).await);
     }
     for _ in 0..run.events {
         let pair = &mut pairs[random.random_range(0..PAIRS)];
-        let ns = random.random_range(0..1_000_000_000_000);
-        pair.scripts.iter().for_each(|script| script.pass(ns));
-        pair.tell(&event(pair.template.name(), &mut random)).await;
+        let event = event(pair.template.name(), &mut random);
+        pair.tell(&event, random.random_range(0..PAUSE_MAX_NS)).await;
         match random.random_range(0..1000) {
             0 => pair.compare_memories().await,
             1..20 => pair.compare_snapshots().await,
             // Others have what they leave of the pool.
-            20 => *pair = Twins::new(pair.template.clone(), &mut random).await,
-            21..600 => pair.sleep().await,
+            20 => *pair = Twins::open(&pair.template.clone(), &mut random).await,
+            21..600 => pair.sleeper.sleep().await,
             _ => {}
         }
     }
-    for mut pair in pairs {
+    for pair in &mut pairs {
         pair.compare_snapshots().await;
         pair.compare_memories().await;
     }
