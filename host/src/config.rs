@@ -243,7 +243,7 @@ settings! {
     /// with 1013.
     instance_wait_max_ms: u64 = 5_000, 1 => HOUR_MS;
     /// How long after an event an instance is put to sleep, if its handler said
-    /// `hibernate`; 0: at once, if there is nothing more to do.
+    /// `hibernate`; 0: at once, whatever there is to do.
     hibernate_grace_ms: u64 = 100, 0 => HOUR_MS;
     /// How long after an event an instance is put to sleep, whatever its handler
     /// said.

@@ -136,9 +136,12 @@ impl Scripted {
     }
 
     fn outcome(&self, commands: Vec<Command>, hibernate: bool) -> Outcome {
-        let always = self.request.header("x-hibernate") == Some("1");
         // Unchecked: what stands behind a close is the host's to drop.
-        unchecked::outcome(commands, hibernate || always)
+        unchecked::outcome(commands, hibernate || self.always_hibernates())
+    }
+
+    fn always_hibernates(&self) -> bool {
+        self.request.header("x-hibernate") == Some("1")
     }
 }
 

@@ -65,7 +65,7 @@ fn describe(report: &mut Report, plugin: &Plugin) {
     report.add("file_bytes", facts.file_bytes);
     report.add("code_bytes", facts.code_bytes);
     report.add("core_modules", facts.core_modules);
-    if let Some(layout) = facts.layout {
+    if let Some(layout) = &facts.layout {
         report.add("memories", layout.memories);
         report.add("mutable_globals", layout.globals);
     }

@@ -112,7 +112,8 @@ impl Run {
             proxy_protocol: self.proxy_protocol,
         };
         let slots = Slots::new(usize::try_from(config.instances_max)?);
-        let shared = Shared { plugin, config, hub: Hub::default(), slots, snapshots };
+        let hub = Hub::default();
+        let shared = Arc::new(Shared { plugin, config, hub, slots, snapshots });
         let host = Host::new(shared, tls, edge);
         announce(scheme, listener.local_addr()?)?;
         tokio::select! {

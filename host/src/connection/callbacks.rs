@@ -54,6 +54,9 @@ where
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     pub(super) async fn opened(&mut self) -> Result<(), Ending> {
+        if !self.options.callbacks.contains(Callbacks::OPENED) {
+            return Ok(());
+        }
         let begun = Instant::now();
         let outcome = self.call("opened", false, Instance::opened).await?;
         self.carry_out("opened", begun, outcome).await
@@ -95,7 +98,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
 
     async fn info(&mut self, message: types::Message<'_>) -> Result<(), Ending> {
         let begun = Instant::now();
-        let outcome = self.call("info", true, async |instance| instance.info(message).await).await?;
+        let outcome =
+            self.call("info", true, async |instance| instance.info(message).await).await?;
         self.carry_out("info", begun, outcome).await
     }
 

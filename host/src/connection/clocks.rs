@@ -65,7 +65,11 @@ impl Clocks {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// What is due now; what concerns the handler only where `callbacks_wanted`.
-    pub(super) fn poll_clocks(&mut self, cx: &mut Context<'_>, callbacks_wanted: bool) -> Poll<Due> {
+    pub(super) fn poll_clocks(
+        &mut self,
+        cx: &mut Context<'_>,
+        callbacks_wanted: bool,
+    ) -> Poll<Due> {
         let last_read = self.wire.last_read();
         let idle = self.options.idle_timeout.map(|timeout| last_read + timeout);
         let last_ping = self.clocks.last_ping.map_or(last_read, |ping| ping.max(last_read));

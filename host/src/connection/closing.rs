@@ -10,7 +10,7 @@ use crate::{observe::printable, sandbox::types::Callbacks};
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Ends the connection. The instance is gone before the peer is waited for.
-    pub(super) async fn close(mut self, ending: Ending) {
+    pub(super) async fn close(mut self: Box<Self>, ending: Ending) {
         self.log(&ending);
         if ending.guest_is_sound()
             && self.options.callbacks.contains(Callbacks::TERMINATE)
@@ -24,7 +24,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             let (plugin, connection) = (&self.shared.plugin.name, self.mailbox.id);
             tracing::debug!(%plugin, %connection, dropped, "published frames were dropped: the peer read too slowly");
         }
-        let Self { shared, mut wire, guest, .. } = self;
+        let Self { shared, mut wire, guest, .. } = *self;
         drop(guest);
         if ending.peer_is_there() {
             wire.push_close(ending.close_frame());

@@ -12,6 +12,8 @@ use crate::{
 
 /// What happened.
 pub(super) enum Event {
+    /// The WebSocket was opened.
+    Opened,
     /// The peer sent these.
     Messages(Messages),
     /// Another connection sent this.
@@ -45,6 +47,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     continue;
                 }
                 None => {}
+            }
+            if self.guest.sleeps_at_once(&self.shared.config) {
+                return Poll::Ready(Event::Rest);
             }
             let mut may_rest = false;
             match self.poll_clocks(cx, room.is_some()) {

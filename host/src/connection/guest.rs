@@ -53,7 +53,10 @@ struct Awake {
 
 struct Asleep {
     ticket: Ticket,
-    ledger: Box<Ledger>,
+    /// None: it holds nothing.
+    ledger: Option<Box<Ledger>>,
+    /// The id of its last timer.
+    last_timer: u64,
 }
 
 /// What the handler said when it returned.
@@ -106,7 +109,7 @@ impl Guest {
     pub(super) fn ledger(&mut self) -> Option<&mut Ledger> {
         match &mut self.state {
             State::Awake(awake) => Some(awake.instance.ledger()),
-            State::Asleep(asleep) => Some(&mut asleep.ledger),
+            State::Asleep(asleep) => asleep.ledger.as_deref_mut(),
             State::Gone => None,
         }
     }
@@ -158,6 +161,12 @@ impl Guest {
         Some(at + hibernate.after(config)?)
     }
 
+    /// Whether it is to be put to sleep before anything else is done with it.
+    pub(super) fn sleeps_at_once(&self, config: &Config) -> bool {
+        config.hibernate_grace_ms == 0
+            && matches!(&self.state, State::Awake(awake) if matches!(awake.rest, Some((_, Hibernate::Asked))))
+    }
+
     /// Ready when others need its slot. Nothing is at hand for the handler.
     pub(super) fn poll_pressure(&mut self, cx: &Context<'_>) -> Poll<()> {
         match &mut self.state {
@@ -170,7 +179,11 @@ impl Guest {
     ///
     /// # Errors
     /// The instance can't be used any more.
-    pub(super) async fn sleep(&mut self, shared: &Shared, id: ConnectionId) -> Result<(), CallError> {
+    pub(super) async fn sleep(
+        &mut self,
+        shared: &Shared,
+        id: ConnectionId,
+    ) -> Result<(), CallError> {
         if let State::Awake(awake) = mem::replace(&mut self.state, State::Gone) {
             self.state = awake.sleep(shared, id).await?;
             self.sleeps += u64::from(matches!(self.state, State::Asleep(_)));
@@ -180,7 +193,11 @@ impl Guest {
 }
 
 impl Awake {
-    async fn sleep(mut self: Box<Self>, shared: &Shared, id: ConnectionId) -> Result<State, CallError> {
+    async fn sleep(
+        mut self: Box<Self>,
+        shared: &Shared,
+        id: ConnectionId,
+    ) -> Result<State, CallError> {
         let snapshot = match self.instance.hibernate().await {
             Ok(snapshot) => snapshot,
             Err(StaysAwake::Failed(error)) => return Err(error),
@@ -190,12 +207,16 @@ impl Awake {
             }
         };
         let bytes = snapshot.len_bytes();
-        let Ok(ticket) = shared.snapshots.put(snapshot.into_bytes()) else { return Ok(self.stay()) };
+        let Ok(ticket) = shared.snapshots.put(snapshot.into_bytes()) else {
+            return Ok(self.stay());
+        };
         tracing::trace!(plugin = %shared.plugin.name, connection = %id, bytes, "asleep");
         let Self { instance, slot, .. } = *self;
         let ledger = instance.into_ledger();
         drop(slot);
-        Ok(State::Asleep(Asleep { ticket, ledger }))
+        let last_timer = ledger.timers.last_id();
+        let ledger = Some(ledger).filter(|ledger| !ledger.holds_nothing());
+        Ok(State::Asleep(Asleep { ticket, ledger, last_timer }))
     }
 
     fn stay(mut self: Box<Self>) -> State {
@@ -208,7 +229,8 @@ impl Awake {
 impl Asleep {
     async fn wake(self, shared: &Shared, id: ConnectionId, slot: Slot) -> Result<Awake, WakeError> {
         let snapshot = Snapshot::from_bytes(self.ticket.take().await?);
-        let instance = shared.plugin.template.restore(id, self.ledger, &snapshot).await?;
+        let ledger = self.ledger.unwrap_or_else(|| Box::new(Ledger::after(self.last_timer)));
+        let instance = shared.plugin.template.restore(id, ledger, &snapshot).await?;
         Ok(Awake { instance, slot, rest: None })
     }
 }

@@ -18,10 +18,11 @@ mod ending;
 mod event;
 mod guest;
 mod options;
+mod running;
 mod shared;
 mod wire;
 
-use std::{collections::BTreeSet, future::poll_fn, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -30,10 +31,11 @@ use self::{clocks::Clocks, ending::Ending, event::Event, wire::Wire};
 pub use self::{
     guest::Guest,
     options::{Options, deflate_options},
+    running::Running,
     shared::Shared,
 };
 use crate::{
-    messaging::{ConnectionId, Mailbox, Room},
+    messaging::{ConnectionId, Mailbox},
     sandbox::{Effect, types::Callbacks},
     websocket::{Agreed, ControlPayload, Message},
 };
@@ -76,15 +78,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Puts one together, and makes it known to others.
     pub fn new(parts: Parts<S>) -> Self {
         let Parts { id, shared, options, agreed, guest, stream, early } = parts;
-        let config = &shared.config;
-        let mail = if options.callbacks.contains(Callbacks::INFO) { config.mailbox_max } else { 0 };
-        let room = Room {
-            mail,
-            mail_bytes: config.mailbox_max_bytes,
-            frame_bytes: config.send_queue_max_bytes,
-            slow_reader: config.slow_reader,
-        };
-        let mailbox = Arc::new(Mailbox::new(id, room));
+        let takes_mail = options.callbacks.contains(Callbacks::INFO);
+        let mailbox = Arc::new(Mailbox::new(id, shared.config.clone(), takes_mail));
         shared.hub.join(&mailbox);
         let wire = Wire::new(stream, &early, &options, agreed.as_ref());
         Self {
@@ -100,30 +95,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
     }
 
-    /// Serves the connection to its end.
-    pub async fn run(mut self) {
-        let ending = self.serve().await;
-        // Boxed, so that a connection that goes on has no room for it.
-        Box::pin(self.close(ending)).await;
-    }
-
-    async fn serve(&mut self) -> Ending {
-        if self.options.callbacks.contains(Callbacks::OPENED)
-            && let Err(ending) = Box::pin(self.opened()).await
-        {
-            return ending;
-        }
-        loop {
-            let event = poll_fn(|cx| self.poll_event(cx)).await;
-            // Boxed, so that a connection at rest has no room for it.
-            if let Err(ending) = Box::pin(self.handle(event)).await {
-                return ending;
+    /// Handles what happened. Returns the connection, unless that was its end.
+    async fn happen(mut self: Box<Self>, event: Event) -> Option<Box<Self>> {
+        match self.handle(event).await {
+            Ok(()) => Some(self),
+            Err(ending) => {
+                Box::pin(self.close(ending)).await;
+                None
             }
         }
     }
 
     async fn handle(&mut self, event: Event) -> Result<(), Ending> {
         match event {
+            Event::Opened => self.opened().await,
             Event::Messages(messages) => self.frames(&messages).await,
             Event::Mail(mail) => self.mail(mail).await,
             Event::Timer(timer) => self.timer(timer).await,

@@ -11,7 +11,7 @@ use wasmtime::{
 };
 
 use super::{
-    PluginId, Scan, Unfit,
+    Layout, PluginId, Scan, Unfit,
     rewrite::ACCESSOR,
     transfer::{self, Transfer},
 };
@@ -30,6 +30,7 @@ pub struct Image {
 pub struct Baseline {
     pub(super) plugin: PluginId,
     pub(super) image: Image,
+    pub(super) layout: Layout,
     pub(super) scan: Scan,
 }
 
@@ -59,17 +60,19 @@ impl Baseline {
         engine: &Engine,
         component: &Component,
         plugin: PluginId,
+        layout: Layout,
         limits: L,
     ) -> Result<Self, Unfit> {
         let image = image(engine, component, limits)
             .map_err(|error| Unfit::StartCallsHost(format!("{error:#}")))?;
-        Ok(Self { plugin, image, scan: Scan::best() })
+        Ok(Self { plugin, image, layout, scan: Scan::best() })
     }
 
     /// Looks for changed pages in this way: to measure, and to test.
     #[must_use]
     pub fn with_scan(&self, scan: Scan) -> Self {
-        Self { plugin: self.plugin, image: self.image.clone(), scan }
+        let (image, layout) = (self.image.clone(), self.layout.clone());
+        Self { plugin: self.plugin, image, layout, scan }
     }
 
     /// How many bytes the image takes.

@@ -24,16 +24,18 @@ static ZEROS: [u8; PAGE] = [0; PAGE];
 pub(super) struct TooLong;
 
 /// Appends what differs in `memory`, which is at least as large as its image,
-/// until `out` has `max_bytes`.
+/// until `out` has `max_bytes`. The first bytes, so many as are `dead`, count as
+/// equal.
 pub(super) fn put(
     out: &mut Vec<u8>,
     max_bytes: usize,
     image: &[u8],
     memory: &[u8],
+    dead: usize,
     scan: Scan,
 ) -> Result<(), TooLong> {
     varint::put(out, ((memory.len() - image.len()) / WASM_PAGE) as u64);
-    let mut runs = Runs { out, memory, end: 0, open: None };
+    let mut runs = Runs { out, memory, dead, end: 0, open: None };
     scan.changed(memory, |range| {
         // Whole pages: memories and their images begin and end with one.
         for at in (range.start / PAGE * PAGE..range.end).step_by(PAGE) {
@@ -42,7 +44,7 @@ pub(super) fn put(
             }
             let page = &memory[at..at + PAGE];
             let old = image.get(at..at + PAGE).unwrap_or(&ZEROS);
-            if page != old {
+            if at + PAGE > dead && page != old {
                 runs.page(at, page, old);
             }
         }
@@ -56,6 +58,7 @@ pub(super) fn put(
 struct Runs<'a> {
     out: &'a mut Vec<u8>,
     memory: &'a [u8],
+    dead: usize,
     end: usize,
     open: Option<(usize, usize)>,
 }
@@ -71,8 +74,9 @@ impl Runs<'_> {
                 continue;
             }
             for (word, (new, old)) in new.chunks(WORD).zip(old.chunks(WORD)).enumerate() {
-                if new != old {
-                    self.word(at + line * LINE + word * WORD);
+                let at = at + line * LINE + word * WORD;
+                if new != old && at + WORD > self.dead {
+                    self.word(at);
                 }
             }
         }

@@ -8,7 +8,8 @@
 //!    instance is repeatable, so every fresh instance has exactly this.
 //! 3. To hibernate, the host calls the accessor's `save`, which hands it every
 //!    global and memory ([`Transfer`]). Only pages that were written are looked
-//!    at ([`Scan`]), and only words that differ from the baseline are kept.
+//!    at ([`Scan`]), and only words that differ from the baseline are kept; of a
+//!    [`Stack`], what is alive.
 //! 4. To restore, a fresh instance is made, and the accessor's `load` grows its
 //!    memories and has the host write what differs. Where the snapshot has
 //!    nothing, instance and baseline are equal, so the whole state is as it was.
@@ -38,7 +39,7 @@ mod tests;
 
 pub use baseline::{Baseline, Image};
 pub use dirty::Scan;
-pub use rewrite::{ACCESSOR, HOST, Layout, Rewritten, rewrite};
+pub use rewrite::{ACCESSOR, HOST, Layout, Rewritten, Stack, rewrite};
 pub use slots::{Counts, Slot, Slots};
 pub use snapshot::{Damaged, Invalid, PluginId, Snapshot};
 pub use store::{Amount, Lost, NoRoom, Settings, SnapshotStore, Spill, Stats, Ticket};

@@ -2,6 +2,7 @@
 
 use std::{cell::Cell, mem, sync::Arc};
 
+use smallvec::SmallVec;
 use wasmtime::{
     AsContext as _, StoreContextMut, bail,
     component::{Linker, WasmList},
@@ -34,6 +35,8 @@ pub struct Save {
     pub(super) body: Vec<u8>,
     pub(super) globals: usize,
     pub(super) memories: usize,
+    /// The pointers of the stacks that are known.
+    pub(super) pointers: SmallVec<[u64; 1]>,
     /// How long the body may get.
     pub(super) max_bytes: usize,
     /// It got longer, or a memory could not be passed: it has 4 GiB.
@@ -126,6 +129,7 @@ impl Transfer {
             body: take_body(),
             globals: 0,
             memories: 0,
+            pointers: SmallVec::new(),
             max_bytes,
             too_large: false,
         })
@@ -180,6 +184,10 @@ impl Transfer {
             Self::Save(save) => {
                 let old = save.baseline.image.globals[save.globals];
                 varint::put(&mut save.body, bits ^ old);
+                let stacks = &save.baseline.layout.stacks;
+                if stacks.iter().any(|stack| stack.pointer == save.globals) {
+                    save.pointers.push(bits);
+                }
                 save.globals += 1;
             }
             _ => bail!("the accessor was called while nothing is saved"),
@@ -196,7 +204,9 @@ impl Transfer {
             Self::Save(save) if whole => {
                 let baseline = &save.baseline;
                 let image = &baseline.image.memories[save.memories];
-                let put = diff::put(&mut save.body, save.max_bytes, image, memory, baseline.scan);
+                let dead = save.dead(memory.len());
+                let (body, max) = (&mut save.body, save.max_bytes);
+                let put = diff::put(body, max, image, memory, dead, baseline.scan);
                 save.too_large = put.is_err();
                 save.memories += 1;
             }
@@ -204,6 +214,18 @@ impl Transfer {
             _ => bail!("the accessor was called while nothing is saved"),
         }
         Ok(())
+    }
+}
+
+impl Save {
+    /// How much of the memory at hand, from its beginning on, is a stack's dead part.
+    fn dead(&self, len: usize) -> usize {
+        let stacks = self.baseline.layout.stacks.iter().zip(&self.pointers);
+        let mut of_this = stacks.filter(|(stack, _)| stack.memory == self.memories);
+        of_this.next().map_or(0, |(stack, pointer)| {
+            // A pointer elsewhere is one that something else is done with.
+            if *pointer <= stack.top.into() { len.min(*pointer as usize) } else { 0 }
+        })
     }
 }
 

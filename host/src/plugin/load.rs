@@ -57,11 +57,11 @@ async fn prepare(
         file_bytes,
         code_bytes: code_bytes(&component),
         core_modules,
-        layout: rewritten.as_ref().ok().copied(),
+        layout: rewritten.as_ref().ok().cloned(),
         imports: check::imports(&component, rewritten.is_ok())?,
     };
     let name: Arc<str> = name.into();
-    let baseline = baseline(component.clone(), rewritten.map(drop), version, config.clone());
+    let baseline = baseline(component.clone(), rewritten, version, config.clone());
     let template = Template::new(name.clone(), &component, baseline, config).await.map_err(
         |error| match error {
             TemplateError::Import(error) => Problem::OtherImport(format!("{error:#}")),
@@ -93,15 +93,15 @@ fn compile(engine: &Engine, bytes: Vec<u8>) -> Result<Compiled, String> {
 /// Takes the image of a fresh instance, if all are alike.
 async fn baseline(
     component: Component,
-    rewritten: Result<(), Unfit>,
+    rewritten: Result<Layout, Unfit>,
     version: [u8; 32],
     config: Arc<Config>,
 ) -> Result<Baseline, Unfit> {
-    rewritten?;
+    let layout = rewritten?;
     let id = *version.first_chunk().expect("a SHA-256 has 32 bytes");
     let captured = off_thread(move || {
         let engine = unpooled(&config).map_err(|error| Unfit::Unreadable(format!("{error:#}")))?;
-        Baseline::capture(&engine, &component, id, Limits::new(&config))
+        Baseline::capture(&engine, &component, id, layout, Limits::new(&config))
     });
     captured.await.map_err(|problem| Unfit::Unreadable(problem.to_string()))?
 }

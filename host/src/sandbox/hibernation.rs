@@ -128,7 +128,8 @@ impl Instance {
         if self.store.data().holds_resources() {
             return Err(StaysAwake::HoldsResources);
         }
-        let save = Transfer::save(&hibernation.baseline, self.store.data().config.snapshot_max_bytes);
+        let save =
+            Transfer::save(&hibernation.baseline, self.store.data().config.snapshot_max_bytes);
         match self.transfer(hibernation.save, save).await {
             Ok(saved) => saved.finish_save().ok_or(StaysAwake::TooLarge),
             Err(error) => Err(StaysAwake::Failed(self.call_error(&error))),

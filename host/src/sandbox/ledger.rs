@@ -99,6 +99,22 @@ impl Default for Ledger {
 }
 
 impl Ledger {
+    /// One of an open connection that holds nothing, and has started so many
+    /// timers.
+    #[must_use]
+    pub fn after(last_timer: u64) -> Self {
+        Self { phase: Phase::Open, timers: Timers::after(last_timer), ..Self::default() }
+    }
+
+    /// Whether there is nothing in it but how many timers there were.
+    #[must_use]
+    pub fn holds_nothing(&self) -> bool {
+        self.timers.is_empty()
+            && self.topics.is_empty()
+            && self.effects.is_empty()
+            && self.log.is_none()
+    }
+
     /// Takes what the callback asked for, and lets its timers run.
     pub fn commit(&mut self, now: impl FnOnce() -> Instant) -> Vec<Effect> {
         self.timers.commit(now);

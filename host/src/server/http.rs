@@ -116,6 +116,8 @@ fn builder(host: &Host) -> Builder<TokioExecutor> {
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(STREAMS_MAX * STREAM_WINDOW_BYTES)
         .max_send_buf_size(STREAM_SEND_BYTES)
-        .max_header_list_size(u32::try_from(host.shared.config.header_max_bytes).unwrap_or(u32::MAX));
+        .max_header_list_size(
+            u32::try_from(host.shared.config.header_max_bytes).unwrap_or(u32::MAX),
+        );
     http
 }

@@ -56,9 +56,9 @@ pub struct Host {
 impl Host {
     /// Serves a plugin, over TLS if it is given.
     #[must_use]
-    pub fn new(shared: Shared, tls: Option<Tls>, edge: Edge) -> Arc<Self> {
+    pub fn new(shared: Arc<Shared>, tls: Option<Tls>, edge: Edge) -> Arc<Self> {
         Arc::new(Self {
-            shared: Arc::new(shared),
+            shared,
             tls,
             edge,
             tasks: TaskTracker::new(),

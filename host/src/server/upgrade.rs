@@ -1,9 +1,6 @@
 //! From a request to an answer, and to a WebSocket.
 
-use std::{
-    future::Future,
-    sync::{Arc, atomic::Ordering::Relaxed},
-};
+use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use bytes::Bytes;
 use hyper::{
@@ -25,7 +22,7 @@ use super::{
     strict,
 };
 use crate::{
-    connection::{Connection, Guest, Options, Parts, deflate_options},
+    connection::{Guest, Options, Parts, Running, deflate_options},
     messaging::ConnectionId,
     observe::printable,
     sandbox::{
@@ -214,12 +211,12 @@ impl Opening {
         drop(under_way);
     }
 
-    fn serve<S>(self, stream: S, early: Bytes) -> impl Future<Output = ()> + Send + use<S>
+    fn serve<S>(self, stream: S, early: Bytes) -> Running<S>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let Self { host, id, options, agreed, guest } = self;
-        Connection::new(Parts {
+        Running::new(Parts {
             id,
             shared: host.shared.clone(),
             options,
@@ -228,7 +225,6 @@ impl Opening {
             stream,
             early,
         })
-        .run()
     }
 }
 

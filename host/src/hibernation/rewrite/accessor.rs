@@ -18,7 +18,7 @@ use wasm_encoder::{
 };
 
 use super::{
-    ACCESSOR, Counts, HOST, Layout,
+    ACCESSOR, Counts, HOST, Layout, Stack,
     module::{Module, global_name, memory_name},
 };
 
@@ -45,10 +45,7 @@ pub(super) fn append(
     counts: Counts,
     instances: &[(u32, &Module)],
 ) -> Layout {
-    let layout = Layout {
-        globals: instances.iter().map(|(_, module)| module.globals.len()).sum(),
-        memories: instances.iter().map(|(_, module)| module.memories.len()).sum(),
-    };
+    let layout = layout(instances);
     let memories = u32::try_from(layout.memories).unwrap_or(u32::MAX);
     import_host(component, counts);
     alias_state(component, counts, instances);
@@ -56,6 +53,21 @@ pub(super) fn append(
     component.section(&ModuleSection(&module(instances)));
     instantiate(component, counts, instances, memories);
     export(component, counts, memories);
+    layout
+}
+
+fn layout(instances: &[(u32, &Module)]) -> Layout {
+    let mut layout = Layout { globals: 0, memories: 0, stacks: Vec::new() };
+    for (_, module) in instances {
+        let stack = module.stack.map(|(pointer, top)| Stack {
+            memory: layout.memories,
+            pointer: layout.globals + pointer,
+            top,
+        });
+        layout.stacks.extend(stack);
+        layout.globals += module.globals.len();
+        layout.memories += module.memories.len();
+    }
     layout
 }
 

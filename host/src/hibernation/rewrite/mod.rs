@@ -17,6 +17,9 @@
 
 mod accessor;
 mod module;
+mod stack;
+
+use std::ops::Range;
 
 use wasm_encoder::{Component, ComponentSectionId, RawSection};
 use wasmparser::{
@@ -35,12 +38,26 @@ pub const ACCESSOR: &str = "wshost:hibernation/accessor";
 const PRIVATE: &str = "wshost:hibernation/";
 
 /// How much state a component has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// Mutable globals, of all core instances.
     pub globals: usize,
     /// Memories, of all core instances.
     pub memories: usize,
+    /// The stacks in them, as far as they are known.
+    pub stacks: Vec<Stack>,
+}
+
+/// A stack in a memory: it grows down, and nothing below its pointer is alive
+/// between two calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stack {
+    /// The memory's number.
+    pub memory: usize,
+    /// The number of the global that is the pointer.
+    pub pointer: usize,
+    /// Where it begins.
+    pub top: u32,
 }
 
 /// A component whose state can be reached.
@@ -113,12 +130,12 @@ struct Rewriting {
 impl Rewriting {
     fn copy(&mut self, bytes: &[u8], payload: &Payload<'_>) -> Result<(), Unfit> {
         if let Payload::ModuleSection { unchecked_range, .. } = payload {
-            let module = Module::rewrite(&bytes[unchecked_range.clone()])?;
+            let module = Module::rewrite(part(bytes, unchecked_range.clone())?)?;
             let id = ComponentSectionId::CoreModule.into();
             self.component.section(&RawSection { id, data: &module.bytes });
             self.modules.push(module);
         } else if let Some((id, range)) = payload.as_section() {
-            self.component.section(&RawSection { id, data: &bytes[range] });
+            self.component.section(&RawSection { id, data: part(bytes, range)? });
         }
         Ok(())
     }
@@ -196,6 +213,11 @@ impl Rewriting {
             | ComponentExternalKind::Value => {}
         }
     }
+}
+
+/// A part of a file, which may be cut off.
+fn part(bytes: &[u8], range: Range<usize>) -> Result<&[u8], Unfit> {
+    bytes.get(range).ok_or_else(|| Unfit::Unreadable("it is cut off".into()))
 }
 
 fn not_taken(name: &str) -> Result<(), Unfit> {

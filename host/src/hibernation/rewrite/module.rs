@@ -5,11 +5,14 @@ use wasm_encoder::{
     reencode::{Reencode as _, RoundtripReencoder},
 };
 use wasmparser::{
-    CompositeInnerType, Export, ExternalKind, GlobalType, MemoryType, Operator, Parser, Payload,
-    TypeRef, ValType,
+    CompositeInnerType, Export, ExternalKind, Global, GlobalType, MemoryType, Operator, Parser,
+    Payload, TypeRef, ValType,
 };
 
-use super::PRIVATE;
+use super::{
+    PRIVATE, part,
+    stack::{ModuleStack, Search},
+};
 use crate::hibernation::Unfit;
 
 /// Ids of a module's sections, in the order in which they stand (custom ones
@@ -26,6 +29,9 @@ pub(super) struct Module {
     pub(super) memories: Vec<MemoryType>,
     /// The mutable globals it defines, by the names [`global_name`] gives them.
     pub(super) globals: Vec<GlobalType>,
+    /// Where its stack is, in the first of its memories: which of its globals
+    /// points to the end, and where it begins.
+    pub(super) stack: Option<(usize, u32)>,
 }
 
 /// The name that a module's memory number `n` of its own is exported by.
@@ -56,15 +62,16 @@ impl Module {
                 exported = true;
             }
             if id != EXPORTS {
-                module.section(&RawSection { id, data: &bytes[range] });
+                module.section(&RawSection { id, data: part(bytes, range)? });
             }
         }
         if !exported {
             module.section(&exports);
         }
+        let stack = state.stack();
         let memories = state.memories.into_iter().map(|(_, memory)| memory).collect();
         let globals = state.globals.into_iter().map(|(_, global)| global).collect();
-        Ok(Self { bytes: module.finish(), memories, globals })
+        Ok(Self { bytes: module.finish(), memories, globals, stack })
     }
 }
 
@@ -76,10 +83,12 @@ struct State<'a> {
     imported_memories: u32,
     imported_globals: u32,
     exports: Vec<Export<'a>>,
+    search: Search,
 }
 
 impl<'a> State<'a> {
     fn examine(&mut self, payload: Payload<'a>) -> Result<(), Unfit> {
+        self.search.examine(&payload)?;
         match payload {
             Payload::TypeSection(groups) => {
                 for group in groups {
@@ -106,9 +115,10 @@ impl<'a> State<'a> {
             }
             Payload::GlobalSection(globals) => {
                 for (index, global) in (self.imported_globals..).zip(globals) {
-                    let global = global?.ty;
-                    if global.mutable {
-                        self.globals.push((index, fit_global(global)?));
+                    let Global { ty, init_expr } = global?;
+                    if ty.mutable {
+                        self.globals.push((index, fit_global(ty)?));
+                        self.search.global(index, &init_expr);
                     }
                 }
             }
@@ -123,6 +133,17 @@ impl<'a> State<'a> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// The stack, if the module defines its memory and the pointer.
+    fn stack(&self) -> Option<(usize, u32)> {
+        let ModuleStack { pointer, top } = self.search.stack()?;
+        let of_32_bits = |(index, global): &(u32, GlobalType)| {
+            *index == pointer && global.content_type == ValType::I32
+        };
+        let global = self.globals.iter().position(of_32_bits)?;
+        let (memory, _) = self.memories.first()?;
+        (*memory == 0).then_some((global, top))
     }
 
     /// The export section: what was there, and the state.

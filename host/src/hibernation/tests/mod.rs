@@ -1,6 +1,7 @@
 //! Hand-made components, for what compilers seldom make.
 
 mod damage;
+mod stack;
 mod state;
 mod twins;
 mod unfit;
@@ -37,8 +38,14 @@ impl Rig {
         let rewritten = rewrite(&wat::parse_str(wat).unwrap()).unwrap();
         let engine = unpooled(&Config::default()).unwrap();
         let component = Component::from_binary(&engine, &rewritten.bytes).unwrap();
-        let baseline =
-            Baseline::capture(&engine, &component, PLUGIN, StoreLimits::default()).unwrap();
+        let baseline = Baseline::capture(
+            &engine,
+            &component,
+            PLUGIN,
+            rewritten.layout,
+            StoreLimits::default(),
+        )
+        .unwrap();
         let mut linker = Linker::new(&engine);
         add_to_linker(&mut linker, |transfer| transfer).unwrap();
         Self { engine, component, linker, baseline: Arc::new(baseline.with_scan(scan)) }
@@ -58,7 +65,8 @@ impl Rig {
     }
 
     fn snapshot(&self, live: &mut Live) -> Snapshot {
-        let saved = self.transfer(live, "save", Transfer::save(&self.baseline, usize::MAX)).unwrap();
+        let saved =
+            self.transfer(live, "save", Transfer::save(&self.baseline, usize::MAX)).unwrap();
         saved.finish_save().unwrap()
     }
 

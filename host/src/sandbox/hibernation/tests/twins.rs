@@ -8,7 +8,11 @@ use super::{
     load,
     twin::{Event, Twin},
 };
-use crate::{hibernation::Scan, sandbox::Template, testing::Run};
+use crate::{
+    hibernation::{Image, Layout, Scan},
+    plugin::Plugin,
+    testing::Run,
+};
 
 /// Pairs that live at once, and make use of the same pool.
 const PAIRS: usize = 4 * GUESTS.len();
@@ -19,37 +23,48 @@ const GUESTS: [&str; 8] =
 const PAUSE_MAX_NS: u64 = 900_000_000_000;
 
 struct Twins {
-    template: Template,
+    plugin: Plugin,
     awake: Twin,
     sleeper: Twin,
 }
 
 impl Twins {
-    async fn open(template: &Template, random: &mut SmallRng) -> Self {
+    async fn open(plugin: Plugin, random: &mut SmallRng) -> Self {
         let id = format!("{:032x}", random.random::<u128>()).parse().unwrap();
         let seed = random.random();
-        let awake = Twin::open(template, id, seed).await;
-        let sleeper = Twin::open(template, id, seed).await;
-        Self { template: template.clone(), awake, sleeper }
+        let awake = Twin::open(&plugin.template, id, seed).await;
+        let sleeper = Twin::open(&plugin.template, id, seed).await;
+        Self { plugin, awake, sleeper }
     }
 
     async fn tell(&mut self, event: &Event, after_ns: u64) {
         let other = self.sleeper.tell(event, after_ns).await;
         let one = self.awake.tell(event, after_ns).await;
-        assert_eq!(one, other, "{}: {event:?}", self.template.name());
+        assert_eq!(one, other, "{}: {event:?}", self.plugin.name);
     }
 
     async fn compare_snapshots(&mut self) {
         let (one, other) = (self.awake.snapshot().await, self.sleeper.snapshot().await);
-        assert!(one == other, "{}: the snapshots differ", self.template.name());
+        assert!(one == other, "{}: the snapshots differ", self.plugin.name);
     }
 
     async fn compare_memories(&mut self) {
-        let (one, other) = (self.awake.image().await, self.sleeper.image().await);
-        let name = self.template.name();
+        let layout = self.plugin.facts.layout.as_ref().unwrap();
+        let one = alive(self.awake.image().await, layout);
+        let other = alive(self.sleeper.image().await, layout);
+        let name = &self.plugin.name;
         assert_eq!(one.globals, other.globals, "{name}");
         assert!(one.memories == other.memories, "{name}: the memories differ");
     }
+}
+
+/// An image without what nobody reads any more: the dead parts of stacks.
+fn alive(mut image: Image, layout: &Layout) -> Image {
+    for stack in &layout.stacks {
+        let pointer = usize::try_from(image.globals[stack.pointer]).unwrap();
+        image.memories[stack.memory][..pointer].fill(0);
+    }
+    image
 }
 
 fn event(guest: &str, random: &mut SmallRng) -> Event {
@@ -68,12 +83,15 @@ fn event(guest: &str, random: &mut SmallRng) -> Event {
 }
 
 /// One for each pair. Both ways to look for what changed have the same guests.
-async fn templates() -> Vec<Template> {
+async fn plugins() -> Vec<Plugin> {
     let plugins = load(&GUESTS, 2 * PAIRS).await;
     let scans = [Scan::best(), Scan::Compare].into_iter().cycle();
     let scans = scans.flat_map(|scan| [scan; GUESTS.len()]);
-    let templates = plugins.into_iter().cycle().zip(scans);
-    templates.map(|(plugin, scan)| plugin.template.with_scan(scan)).take(PAIRS).collect()
+    let with_scan = |(plugin, scan): (Plugin, Scan)| {
+        let template = plugin.template.clone().with_scan(scan);
+        Plugin { template, ..plugin }
+    };
+    plugins.into_iter().cycle().zip(scans).map(with_scan).take(PAIRS).collect()
 }
 
 #[tokio::test]
@@ -81,18 +99,18 @@ async fn nobody_can_tell_who_has_slept() {
     let run = Run::new(10_000);
     let mut random = run.random();
     let mut pairs = Vec::new();
-    for template in &templates().await {
-        pairs.push(Twins::open(template, &mut random).await);
+    for plugin in plugins().await {
+        pairs.push(Twins::open(plugin, &mut random).await);
     }
     for _ in 0..run.events {
         let pair = &mut pairs[random.random_range(0..PAIRS)];
-        let event = event(pair.template.name(), &mut random);
+        let event = event(&pair.plugin.name, &mut random);
         pair.tell(&event, random.random_range(0..PAUSE_MAX_NS)).await;
         match random.random_range(0..1000) {
             0 => pair.compare_memories().await,
             1..20 => pair.compare_snapshots().await,
             // Others have what they leave of the pool.
-            20 => *pair = Twins::open(&pair.template.clone(), &mut random).await,
+            20 => *pair = Twins::open(pair.plugin.clone(), &mut random).await,
             21..600 => pair.sleeper.sleep().await,
             _ => {}
         }
