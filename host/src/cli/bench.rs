@@ -25,8 +25,8 @@ use anyhow::{Result, ensure};
 use clap::{Args, Subcommand};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-use self::handshake::Target;
-use super::process::Process;
+use self::{handshake::Target, process::Process};
+use super::process;
 
 /// Files that a process has open besides its connections' sockets.
 const FILES_ELSEWHERE: u64 = 64;

@@ -24,8 +24,7 @@ use tokio::{
 
 use self::worker::{Foreman, Shared, Tally, toil};
 pub(super) use self::worker::{Phase, Worker};
-use super::{latency::Latency, progress::Progress};
-use crate::cli::process::Process;
+use super::{latency::Latency, process::Process, progress::Progress};
 
 /// How long replies may take that are still on their way at the end.
 const END_PATIENCE: Duration = Duration::from_secs(10);

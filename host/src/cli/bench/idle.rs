@@ -21,11 +21,11 @@ use super::{
     latency::Latency,
     make_room,
     pattern::{Messages, Pattern},
+    process::Process,
     progress::Progress,
     report::Report,
     socket::Socket,
 };
-use crate::cli::process::Process;
 
 /// Handshakes under way at once.
 const OPENING_MAX: usize = 128;
