@@ -18,6 +18,7 @@ mod pattern;
 mod progress;
 mod report;
 mod socket;
+mod talk;
 
 use std::{num::NonZeroUsize, path::PathBuf, thread, time::Duration};
 

@@ -18,7 +18,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         {
             self.log(&failed);
         }
-        self.shared.hub.leave(self.mailbox.id, &self.subscribed);
+        let seldom = self.seldom.take().unwrap_or_default();
+        self.shared.hub.leave(self.mailbox.id, &seldom.subscribed);
         let dropped = self.mailbox.close();
         if dropped > 0 {
             let (plugin, connection) = (&self.shared.plugin.name, self.mailbox.id);
@@ -41,7 +42,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let line_max = self.shared.config.log_line_max_bytes;
         let why = ending.describe();
         let why = printable(&why, line_max);
-        let reason = self.shutdown_reason.as_deref().map(|reason| printable(reason, line_max));
+        let reason = self.seldom.as_ref().and_then(|seldom| seldom.shutdown_reason.as_deref());
+        let reason = reason.map(|reason| printable(reason, line_max));
         let reason = reason.as_deref();
         if let Some(callback) = ending.at_fault() {
             tracing::warn!(%plugin, %connection, callback, code, reason, "handler failed: {why}");

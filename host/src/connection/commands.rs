@@ -51,7 +51,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 self.options.change(&changes, &self.shared.config)?;
                 self.wire.set_frame_size_max(self.options.frame_size_max);
             }
-            Command::ShutdownReason(reason) => self.shutdown_reason = Some(reason),
+            Command::ShutdownReason(reason) => {
+                self.seldom.get_or_insert_default().shutdown_reason = Some(reason)
+            }
         }
         Ok(None)
     }
@@ -68,11 +70,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 self.shared.hub.publish_frame(from, &topic, &SharedFrame::new(frame), to_self);
             }
             Effect::Subscribe(topic) => {
-                self.subscribed.insert(topic.clone());
+                self.seldom.get_or_insert_default().subscribed.insert(topic.clone());
                 self.shared.hub.subscribe(&self.mailbox, topic);
             }
             Effect::Unsubscribe(topic) => {
-                self.subscribed.remove(&topic);
+                self.seldom.get_or_insert_default().subscribed.remove(&topic);
                 self.shared.hub.unsubscribe(from, &topic);
                 self.mailbox.forget_topic(&topic);
             }

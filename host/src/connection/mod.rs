@@ -50,6 +50,12 @@ pub struct Connection<S> {
     clocks: Clocks,
     /// Whether mail is next, where the peer has something as well: they take turns.
     mail_has_turn: bool,
+    seldom: Option<Box<Seldom>>,
+}
+
+/// What few connections have.
+#[derive(Default)]
+struct Seldom {
     /// The topics that the hub knows it to be subscribed to.
     subscribed: BTreeSet<Arc<str>>,
     /// What the handler wants recorded as the reason of the end.
@@ -90,8 +96,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             wire,
             clocks: Clocks::default(),
             mail_has_turn: false,
-            subscribed: BTreeSet::new(),
-            shutdown_reason: None,
+            seldom: None,
         }
     }
 

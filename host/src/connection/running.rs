@@ -14,12 +14,15 @@ use super::{Connection, Parts, event::Event};
 /// it is a pointer, and has no room for what handling an event takes.
 pub struct Running<S>(State<S>);
 
+/// Two words: with them a task is 128 bytes, and the next larger one has 256.
 enum State<S> {
-    Resting(Box<Connection<S>>),
+    /// None: it has ended.
+    Resting(Option<Box<Connection<S>>>),
     /// Ends with the connection, if that goes on.
     Handling(Pin<Box<dyn Future<Output = Option<Box<Connection<S>>>> + Send>>),
-    Ended,
 }
+
+const _: () = assert!(size_of::<State<tokio::net::TcpStream>>() == 2 * size_of::<usize>());
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Running<S> {
     /// Begins to serve a connection, which is known to others from now on.
@@ -43,17 +46,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Future for Running<S> {
         loop {
             self.0 = match &mut self.0 {
                 State::Resting(connection) => {
-                    let event = ready!(connection.poll_event(cx));
-                    match std::mem::replace(&mut self.0, State::Ended) {
-                        State::Resting(connection) => State::handling(connection, event),
-                        other => other,
-                    }
+                    let Some(resting) = connection else { return Poll::Ready(()) };
+                    let event = ready!(resting.poll_event(cx));
+                    let Some(connection) = connection.take() else { return Poll::Ready(()) };
+                    State::handling(connection, event)
                 }
-                State::Handling(handling) => match ready!(handling.as_mut().poll(cx)) {
-                    Some(connection) => State::Resting(connection),
-                    None => State::Ended,
-                },
-                State::Ended => return Poll::Ready(()),
+                State::Handling(handling) => State::Resting(ready!(handling.as_mut().poll(cx))),
             };
         }
     }

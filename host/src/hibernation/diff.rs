@@ -36,7 +36,7 @@ pub(super) fn put(
 ) -> Result<(), TooLong> {
     varint::put(out, ((memory.len() - image.len()) / WASM_PAGE) as u64);
     let mut runs = Runs { out, memory, dead, end: 0, open: None };
-    scan.changed(memory, |range| {
+    scan.changed(memory, dead / PAGE * PAGE, |range| {
         // Whole pages: memories and their images begin and end with one.
         for at in (range.start / PAGE * PAGE..range.end).step_by(PAGE) {
             if runs.len_bytes() > max_bytes {
@@ -44,7 +44,7 @@ pub(super) fn put(
             }
             let page = &memory[at..at + PAGE];
             let old = image.get(at..at + PAGE).unwrap_or(&ZEROS);
-            if at + PAGE > dead && page != old {
+            if page != old {
                 runs.page(at, page, old);
             }
         }

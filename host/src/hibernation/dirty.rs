@@ -32,8 +32,8 @@ impl Scan {
         *BEST
     }
 
-    /// Calls `each` with parts of `memory` that together hold every byte that
-    /// differs from a fresh instance's. A scan that fails is none.
+    /// Calls `each` with parts of `memory` from this byte on that together hold
+    /// every byte that differs from a fresh instance's. A scan that fails is none.
     ///
     /// That the kernel's answer is enough: wasmtime maps a memory privately over
     /// its initial image, and over zeros behind it. A page that was ever written,
@@ -41,12 +41,18 @@ impl Scan {
     /// own: neither the file's nor the kernel's page of zeros. One that was not
     /// is as in every fresh instance. (A page of the process's own that a slot
     /// of the pool keeps is found too, and compared.)
-    pub(super) fn changed(self, memory: &[u8], mut each: impl FnMut(Range<usize>)) {
-        if self == Self::Compare || scan(memory, &mut each).is_err() {
-            each(0..memory.len());
+    pub(super) fn changed(self, memory: &[u8], from: usize, mut each: impl FnMut(Range<usize>)) {
+        let rest = &memory[from..];
+        let mut shifted = |range: Range<usize>| each(range.start + from..range.end + from);
+        let compares = self == Self::Compare || rest.len() <= COMPARED_MAX_BYTES;
+        if compares || scan(rest, &mut shifted).is_err() {
+            shifted(0..rest.len());
         }
     }
 }
+
+/// So much is compared sooner than the kernel is asked.
+const COMPARED_MAX_BYTES: usize = 128 * 1024;
 
 /// Regions taken at once: more than a small guest has, which writes its stack,
 /// statics and heap.
