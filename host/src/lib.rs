@@ -19,4 +19,7 @@ pub mod plugin;
 pub mod sandbox;
 pub mod server;
 
+#[cfg(test)]
+mod testing;
+
 pub use wshost_websocket as websocket;

@@ -88,18 +88,18 @@ async fn a_shutdown_wakes_more_than_there_are_instances(mode: Mode) {
 }
 
 async fn snapshots_go_to_the_disk_and_come_back(mode: Mode) {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().expect("a directory can be made");
     let host = Host::of("scripted")
         .set_all(&["instances_max=2", "spill_above_bytes=0"])
         .argument("--spill")
-        .argument(directory.path().to_str().unwrap())
+        .argument(directory.path().to_str().expect("its path is text"))
         .start()
         .await;
     let mut clients = counters(mode, &host, 20).await;
     for round in 1..=5 {
         count_on(&mut clients, round).await;
     }
-    let names = directory.path().read_dir().unwrap().count();
+    let names = directory.path().read_dir().expect("it can be read").count();
     assert_eq!(names, 0, "the file has no name");
 }
 

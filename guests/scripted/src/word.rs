@@ -26,6 +26,7 @@
 //! | `request` `notes` | sends the request, or what became of the host calls in `init` |
 //! | `frames-batch` | sends `batch N`, the number of frames in this call |
 //! | `echo` | sends back this frame |
+//! | `churn:SEED` | changes state of many kinds; sends `churn N DIGEST` |
 //!
 //! A host call that fails sends `error E`, E being the error's name in the
 //! contract and its text.
@@ -114,6 +115,8 @@ pub enum Report {
     Batch,
     /// The frame that the script came in.
     Echo,
+    /// What was seen while state of many kinds was changed, by this seed.
+    Churn(u64),
 }
 
 /// Why a word can't be followed.
@@ -179,6 +182,7 @@ impl FromStr for Word {
             "notes" => Self::Report(Report::Notes),
             "frames-batch" => Self::Report(Report::Batch),
             "echo" => Self::Report(Report::Echo),
+            "churn" => Self::Report(Report::Churn(number(argument).ok_or_else(bad)?)),
             _ => return Err(WordError::Unknown(name.to_owned())),
         })
     }
@@ -304,7 +308,9 @@ mod tests {
 
     #[test]
     fn arguments_are_checked() {
-        for text in ["close:x", "binary:0g", "bytes:-1", "timer:x", "log:loud:x", "options:idle"] {
+        for text in
+            ["close:x", "binary:0g", "bytes:-1", "timer:x", "log:loud:x", "options:idle", "churn:x"]
+        {
             assert!(matches!(text.parse::<Word>(), Err(WordError::Argument(_))), "{text}");
         }
         assert_eq!("nope:1".parse::<Word>(), Err(WordError::Unknown("nope".into())));

@@ -76,11 +76,7 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn run(self) -> Result<()> {
         let _log = observe::log_to_stderr(&self.log)?;
-        let mut config = Config::default();
-        for assignment in &self.set {
-            config.set(assignment).context("--set")?;
-        }
-        config.check().context("--set")?;
+        let config = config(&self.set)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -138,6 +134,16 @@ impl Run {
     }
 }
 
+/// The settings, changed by these assignments.
+pub(super) fn config(assignments: &[String]) -> Result<Config> {
+    let mut config = Config::default();
+    for assignment in assignments {
+        config.set(assignment).context("--set")?;
+    }
+    config.check().context("--set")?;
+    Ok(config)
+}
+
 async fn bind(address: SocketAddr) -> Result<TcpListener> {
     let hint = match TcpListener::bind(address).await {
         Ok(listener) => return Ok(listener),
@@ -177,7 +183,7 @@ fn announce(scheme: &str, address: SocketAddr) -> io::Result<()> {
 }
 
 /// `$XDG_CACHE_HOME/wshost`, else `~/.cache/wshost`; none without a home.
-fn default_cache() -> Option<PathBuf> {
+pub(super) fn default_cache() -> Option<PathBuf> {
     let home = || std::env::home_dir().map(|home| home.join(".cache"));
     let cache =
         std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());

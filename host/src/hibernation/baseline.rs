@@ -75,6 +75,14 @@ impl Baseline {
         Self { plugin: self.plugin, image, layout, scan }
     }
 
+    /// Takes snapshots that have the dead parts of stacks in them, too.
+    #[cfg(test)]
+    pub(crate) fn with_whole_stacks(&self) -> Self {
+        let (image, mut layout) = (self.image.clone(), self.layout.clone());
+        layout.stacks.clear();
+        Self { plugin: self.plugin, image, layout, scan: self.scan }
+    }
+
     /// How many bytes the image takes.
     #[must_use]
     pub fn len_bytes(&self) -> usize {

@@ -33,20 +33,17 @@ pub(super) fn magic(bytes: &[u8]) -> Result<(), Problem> {
     }
 }
 
-/// Checks that everything imported is granted. A component that was rewritten
-/// imports the host's side of hibernation: it had no such imports of its own.
-pub(super) fn imports(component: &Component, rewritten: bool) -> Result<(), Problem> {
-    let granted = |name: &str| {
-        GRANTED.iter().any(|package| name.starts_with(package))
-            || (rewritten && name.starts_with(hibernation::PRIVATE))
-    };
-    let refused: Vec<String> = component
+/// Checks that everything imported is granted, and says what it is. A component
+/// that was rewritten imports the host's side of hibernation, which is left out:
+/// it had no such imports of its own.
+pub(super) fn imports(component: &Component, rewritten: bool) -> Result<Vec<String>, Problem> {
+    let (granted, refused): (Vec<_>, Vec<_>) = component
         .component_type()
         .imports(component.engine())
         .map(|(name, _)| name.to_owned())
-        .filter(|name| !granted(name))
-        .collect();
-    if refused.is_empty() { Ok(()) } else { Err(Problem::NotGranted(refused)) }
+        .filter(|name| !(rewritten && name.starts_with(hibernation::PRIVATE)))
+        .partition(|name| GRANTED.iter().any(|package| name.starts_with(package)));
+    if refused.is_empty() { Ok(granted) } else { Err(Problem::NotGranted(refused)) }
 }
 
 /// Checks that the handler is exported, with all its functions.

@@ -8,6 +8,7 @@ use wasmtime::{Engine, component::Component};
 use super::{
     check,
     error::{LoadError, Problem},
+    facts::{Facts, code_bytes, core_modules},
 };
 use crate::{
     config::Config,
@@ -22,6 +23,8 @@ pub struct Plugin {
     pub name: Arc<str>,
     /// SHA-256 of the file, in hexadecimal digits: its version.
     pub digest: String,
+    /// What it is made of.
+    pub facts: Arc<Facts>,
     /// What instances are made from.
     pub template: Template,
 }
@@ -46,11 +49,17 @@ async fn prepare(
 ) -> Result<Plugin, Problem> {
     check::magic(&bytes)?;
     let version: [u8; 32] = Sha256::digest(&bytes).into();
-    let compiler = engine.clone();
-    let Compiled { component, rewritten } =
+    let (compiler, file_bytes) = (engine.clone(), bytes.len());
+    let Compiled { component, core_modules, rewritten } =
         off_thread(move || compile(&compiler, bytes)).await?.map_err(Problem::Invalid)?;
     check::exports(&component)?;
-    check::imports(&component, rewritten.is_ok())?;
+    let facts = Facts {
+        file_bytes,
+        code_bytes: code_bytes(&component),
+        core_modules,
+        layout: rewritten.as_ref().ok().cloned(),
+        imports: check::imports(&component, rewritten.is_ok())?,
+    };
     let name: Arc<str> = name.into();
     let baseline = baseline(component.clone(), rewritten, version, config.clone());
     let template = Template::new(name.clone(), &component, baseline, config).await.map_err(
@@ -60,23 +69,25 @@ async fn prepare(
             TemplateError::Export(error) => Problem::OtherType(error.to_string()),
         },
     )?;
-    Ok(Plugin { name, digest: hexadecimal(&version), template })
+    Ok(Plugin { name, digest: hexadecimal(&version), facts: Arc::new(facts), template })
 }
 
 /// A component, and whether it could be rewritten.
 struct Compiled {
     component: Component,
+    core_modules: usize,
     rewritten: Result<Layout, Unfit>,
 }
 
 /// Rewrites a component, if that can be, and compiles it.
 fn compile(engine: &Engine, bytes: Vec<u8>) -> Result<Compiled, String> {
+    let core_modules = core_modules(&bytes);
     let (bytes, rewritten) = match hibernation::rewrite(&bytes) {
         Ok(Rewritten { bytes, layout }) => (bytes, Ok(layout)),
         Err(unfit) => (bytes, Err(unfit)),
     };
     let component = Component::from_binary(engine, &bytes).map_err(|error| format!("{error:#}"))?;
-    Ok(Compiled { component, rewritten })
+    Ok(Compiled { component, core_modules, rewritten })
 }
 
 /// Takes the image of a fresh instance, if all are alike.

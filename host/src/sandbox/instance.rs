@@ -15,6 +15,7 @@ use super::{
     hibernation::Hibernation,
     ledger::Ledger,
     log::GuestLog,
+    sources::Sources,
     state::State,
 };
 use crate::{config::Config, hibernation::Unfit, messaging::ConnectionId};
@@ -26,6 +27,7 @@ pub struct Template {
     pub(super) pre: InstancePre<State>,
     pub(super) callbacks: Arc<Callbacks>,
     pub(super) config: Arc<Config>,
+    pub(super) sources: Arc<dyn Sources>,
     pub(super) hibernation: Arc<Result<Hibernation, Unfit>>,
 }
 
@@ -46,6 +48,14 @@ impl Template {
         &self.name
     }
 
+    /// Gives its instances these clocks and random numbers in place of the
+    /// process's: to repeat what they do, and to test.
+    #[must_use]
+    pub fn with_sources(mut self, sources: Arc<dyn Sources>) -> Self {
+        self.sources = sources;
+        self
+    }
+
     /// Makes an instance, and runs its start functions.
     ///
     /// # Errors
@@ -61,7 +71,7 @@ impl Template {
         ledger: Box<Ledger>,
     ) -> Result<Instance, CallError> {
         let (store, component, clock) =
-            start(&self.name, &self.pre, &self.config, id, ledger).await?;
+            start(&self.name, &self.pre, &self.config, &self.sources, id, ledger).await?;
         Ok(Instance {
             store,
             component,
@@ -78,12 +88,13 @@ pub(super) async fn start(
     name: &Arc<str>,
     pre: &InstancePre<State>,
     config: &Arc<Config>,
+    sources: &Arc<dyn Sources>,
     id: ConnectionId,
     mut ledger: Box<Ledger>,
 ) -> Result<(Store<State>, Component, Arc<Clock>), CallError> {
     let log = ledger.log.take();
     let log = log.unwrap_or_else(|| Arc::new(GuestLog::new(name.clone(), id, config)));
-    let state = State::new(config.clone(), log, ledger);
+    let state = State::new(config.clone(), sources.clone(), log, ledger);
     let mut store = Store::new(pre.engine(), state);
     store.limiter(|state| &mut state.limits);
     store.set_hostcall_fuel(hostcall_fuel(config));
@@ -113,6 +124,12 @@ impl Instance {
     /// What the connection holds of the host, and what its handler asked for.
     pub fn ledger(&mut self) -> &mut Ledger {
         &mut self.store.data_mut().ledger
+    }
+
+    /// What its memories have now, in all.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.store.data().limits.memory_bytes()
     }
 
     /// Calls `init`.

@@ -13,11 +13,11 @@ use wasmtime_wasi::{
 };
 
 use super::{
-    clock::ProcessClock,
     held::{self, Place},
     ledger::Ledger,
     limits::Limits,
     log::{GuestLog, Output},
+    sources::Sources,
     stdio::Streams,
 };
 use crate::{config::Config, hibernation::Transfer};
@@ -30,6 +30,7 @@ pub struct State {
     pub(super) config: Arc<Config>,
     pub(super) log: Arc<GuestLog>,
     pub(super) transfer: Transfer,
+    sources: Arc<dyn Sources>,
     /// Made at the first call to WASI: many handlers never do.
     wasi: Option<Box<Wasi>>,
 }
@@ -43,13 +44,19 @@ struct Wasi {
 }
 
 impl State {
-    pub(super) fn new(config: Arc<Config>, log: Arc<GuestLog>, ledger: Box<Ledger>) -> Self {
+    pub(super) fn new(
+        config: Arc<Config>,
+        sources: Arc<dyn Sources>,
+        log: Arc<GuestLog>,
+        ledger: Box<Ledger>,
+    ) -> Self {
         Self {
             ledger,
             limits: Limits::new(&config),
             config,
             log,
             transfer: Transfer::Idle,
+            sources,
             wasi: None,
         }
     }
@@ -88,7 +95,8 @@ impl State {
     }
 
     fn wasi(&mut self) -> &mut Wasi {
-        self.wasi.get_or_insert_with(|| Box::new(Wasi::new(self.config.resources_max)))
+        self.wasi
+            .get_or_insert_with(|| Box::new(Wasi::new(&*self.sources, self.config.resources_max)))
     }
 
     /// What outlives the instance.
@@ -109,13 +117,10 @@ impl WasiView for State {
 impl Wasi {
     /// Clocks and randomness; no files, sockets, arguments, environment or input.
     /// Output is not WASI's here, but [`Streams`].
-    fn new(resources_max: usize) -> Self {
+    fn new(sources: &dyn Sources, resources_max: usize) -> Self {
         let mut builder = WasiCtx::builder();
-        builder
-            .monotonic_clock(ProcessClock)
-            .allow_tcp(false)
-            .allow_udp(false)
-            .allow_ip_name_lookup(false);
+        sources.provide(&mut builder);
+        builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
         let mut resources = ResourceTable::new();
         resources.set_max_capacity(resources_max);
         Self { context: builder.build(), resources, streams: Streams::default(), in_step: true }

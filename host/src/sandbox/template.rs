@@ -11,6 +11,7 @@ use super::{
     hibernation::Hibernation,
     imports,
     instance::{Template, start},
+    sources::{ProcessSources, Sources},
     state::State,
 };
 use crate::{
@@ -62,7 +63,9 @@ impl Template {
         let pre = linker(component.engine())
             .and_then(|linker| linker.instantiate_pre(component))
             .map_err(TemplateError::Import)?;
-        let (store, first, _) = start(&name, &pre, &config, ConnectionId::random(), Box::default())
+        let sources: Arc<dyn Sources> = Arc::new(ProcessSources);
+        let id = ConnectionId::random();
+        let (store, first, _) = start(&name, &pre, &config, &sources, id, Box::default())
             .await
             .map_err(TemplateError::Start)?;
         let callbacks =
@@ -74,6 +77,6 @@ impl Template {
             Err(unfit) => Err(unfit),
         };
         let callbacks = Arc::new(callbacks);
-        Ok(Self { name, pre, callbacks, config, hibernation: Arc::new(hibernation) })
+        Ok(Self { name, pre, callbacks, config, sources, hibernation: Arc::new(hibernation) })
     }
 }

@@ -3,6 +3,7 @@
 mod damage;
 mod stack;
 mod state;
+mod twins;
 mod unfit;
 
 use std::{mem, sync::Arc};

@@ -5,7 +5,7 @@ use crate::hibernation::Scan;
 
 /// One module, instantiated twice, with two memories, a table, a start function
 /// and globals of all types; and another one that shares the first one's memory.
-const ALL_KINDS: &str = r#"
+pub(super) const ALL_KINDS: &str = r#"
 (component
   (core module $state
     (memory (export "memory") 1)

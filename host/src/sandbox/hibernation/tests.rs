@@ -1,7 +1,10 @@
-//! Twins: one sleeps between calls, the other never. Real guests, equal answers,
-//! equal state.
+//! Real guests that sleep and wake.
 
-use std::{path::PathBuf, sync::Arc};
+mod script;
+mod twin;
+mod twins;
+
+use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use super::{Snapshot, StaysAwake};
 use crate::{
@@ -9,30 +12,42 @@ use crate::{
     messaging::ConnectionId,
     plugin::{self, Plugin},
     sandbox::{
-        Instance, Phase, RestoreError,
+        Instance, Phase, RestoreError, Template,
         engine::engine,
         types::{FrameParam, HttpVersion, Peer, Request},
     },
 };
 
-async fn plugin(guest: &str) -> Plugin {
+/// Guests that share a pool with room for so many instances.
+async fn load(guests: &[&str], instances: usize) -> Vec<Plugin> {
     let mut config = Config::default();
-    config.set("instances_max=4").unwrap();
-    config.set("snapshot_max_bytes=64_000_000").unwrap();
-    let engine = engine(&config, None).unwrap();
-    plugin::load(&engine, &component(guest), Arc::new(config)).await.unwrap()
+    config.set(&format!("instances_max={instances}")).unwrap();
+    let engine = engine(&config, Some(&target().join("wshost-tests-cache"))).unwrap();
+    let config = Arc::new(config);
+    let mut plugins = Vec::new();
+    for guest in guests {
+        plugins.push(plugin::load(&engine, &component(guest), config.clone()).await.unwrap());
+    }
+    plugins
 }
 
-/// A guest that `cargo xtask guests` built: of `target/release/deps/test-0123`,
-/// it stands in `target/wasm32-wasip2/release`.
-fn component(guest: &str) -> PathBuf {
+async fn plugin(guest: &str) -> Plugin {
+    load(&[guest], 4).await.remove(0)
+}
+
+/// Of `target/release/deps/test-0123`, `target`.
+fn target() -> PathBuf {
     let test = std::env::current_exe().unwrap();
-    let target = test.ancestors().nth(3).unwrap();
-    target.join("wasm32-wasip2/release").join(guest).with_extension("wasm")
+    test.ancestors().nth(3).unwrap().to_owned()
 }
 
-async fn open(plugin: &Plugin, id: ConnectionId) -> Instance {
-    let mut instance = plugin.template.instantiate(id).await.unwrap();
+/// A guest that `cargo xtask guests` built.
+fn component(guest: &str) -> PathBuf {
+    target().join("wasm32-wasip2/release").join(guest).with_extension("wasm")
+}
+
+async fn open(template: &Template, id: ConnectionId) -> Instance {
+    let mut instance = template.instantiate(id).await.unwrap();
     let name = id.to_string();
     let request = Request {
         id: &name,
@@ -58,63 +73,30 @@ async fn open(plugin: &Plugin, id: ConnectionId) -> Instance {
 /// What a text gets for an answer, and what was asked of the host.
 async fn say(instance: &mut Instance, text: &str) -> String {
     let outcome = instance.frames(&[FrameParam::Text(text)]).await.unwrap();
-    let effects = instance.ledger().commit(std::time::Instant::now);
+    let effects = instance.ledger().commit(Instant::now);
     format!("{outcome:?} {effects:?}")
 }
 
-/// Drops an instance, and makes it again from its snapshot's bytes.
-async fn sleep(plugin: &Plugin, id: ConnectionId, mut instance: Instance) -> Instance {
-    let bytes = instance.hibernate().await.unwrap().into_bytes();
-    let ledger = instance.into_ledger();
-    plugin.template.restore(id, ledger, &Snapshot::from_bytes(bytes)).await.unwrap()
-}
-
-async fn twins(guest: &str, texts: &[&str]) {
+/// A guest that sleeps before each text, and says the same as one that doesn't.
+async fn is_told(guest: &str, texts: &[&str]) {
     let plugin = plugin(guest).await;
-    plugin.template.can_hibernate().unwrap_or_else(|why| panic!("{guest}: {why}"));
     let id = ConnectionId::random();
-    let (mut awake, mut asleep) = (open(&plugin, id).await, open(&plugin, id).await);
-    for round in 0..3 {
-        for text in texts {
-            asleep = sleep(&plugin, id, asleep).await;
-            let (one, other) = (say(&mut awake, text).await, say(&mut asleep, text).await);
-            assert_eq!(one, other, "{guest}, round {round}: {text}");
-        }
-        // A snapshot is what differs from a fresh instance, so equal ones are
-        // equal memories and globals.
-        let one = awake.hibernate().await.unwrap();
-        let other = asleep.hibernate().await.unwrap();
-        assert_eq!(one, other, "{guest}, round {round}");
+    let mut awake = open(&plugin.template, id).await;
+    let mut sleeper = open(&plugin.template, id).await;
+    for text in texts.iter().cycle().take(3 * texts.len()) {
+        let snapshot = sleeper.hibernate().await.unwrap();
+        let ledger = sleeper.into_ledger();
+        sleeper = plugin.template.restore(id, ledger, &snapshot).await.unwrap();
+        let (one, other) = (say(&mut awake, text).await, say(&mut sleeper, text).await);
+        assert_eq!(one, other, "{guest}: {text}");
     }
-}
-
-#[tokio::test]
-async fn echo_sleeps() {
-    twins("echo", &["", "hello", &"long ".repeat(20_000)]).await;
-}
-
-#[tokio::test]
-async fn counter_sleeps() {
-    twins("counter", &["1", "-5", "much", "1000000"]).await;
-}
-
-#[tokio::test]
-async fn chat_sleeps() {
-    twins("chat", &["hello", "how are you?", "fine"]).await;
-}
-
-#[tokio::test]
-async fn scripted_sleeps() {
-    let texts =
-        ["count;me;request", "grow:1000000;count", "bytes:300000", "timer:60000:x;cancel:1"];
-    twins("scripted", &texts).await;
 }
 
 #[tokio::test]
 async fn damaged_bytes_are_refused() {
     let plugin = plugin("counter").await;
     let id = ConnectionId::random();
-    let mut instance = open(&plugin, id).await;
+    let mut instance = open(&plugin.template, id).await;
     let bytes = instance.hibernate().await.unwrap().into_bytes();
     for at in 0..bytes.len() {
         let mut damaged = bytes.clone();
@@ -127,16 +109,16 @@ async fn damaged_bytes_are_refused() {
 
 #[tokio::test]
 async fn a_guest_that_prints_sleeps() {
-    twins("scripted", &["print:to stdout", "count", "eprint:to stderr;print:and stdout"]).await;
-    twins("scripted", &["eprint:to stderr alone", "count"]).await;
-    twins("scripted", &["print-part:a line ", "eprint-part:another ", "print:ends"]).await;
+    is_told("scripted", &["print:to stdout", "count", "eprint:to stderr;print:and stdout"]).await;
+    is_told("scripted", &["eprint:to stderr alone", "count"]).await;
+    is_told("scripted", &["print-part:a line ", "eprint-part:another ", "print:ends"]).await;
 }
 
 #[tokio::test]
 async fn a_guest_that_prints_sleeps_a_thousand_times() {
     let plugin = plugin("scripted").await;
     let id = ConnectionId::random();
-    let mut instance = open(&plugin, id).await;
+    let mut instance = open(&plugin.template, id).await;
     let mut len_bytes = Vec::new();
     for round in 1..=1_000 {
         let said = say(&mut instance, "print:again;eprint:and again;count").await;
@@ -153,7 +135,7 @@ async fn a_guest_that_prints_sleeps_a_thousand_times() {
 #[tokio::test]
 async fn other_handles_keep_an_instance_awake_and_usable() {
     let plugin = plugin("scripted").await;
-    let mut instance = open(&plugin, ConnectionId::random()).await;
+    let mut instance = open(&plugin.template, ConnectionId::random()).await;
     say(&mut instance, "print:hello;read").await;
     assert!(matches!(instance.hibernate().await, Err(StaysAwake::HoldsResources)));
     assert!(say(&mut instance, "count").await.contains("count 1"));

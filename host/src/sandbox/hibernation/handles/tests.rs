@@ -19,6 +19,7 @@ use crate::{
     sandbox::{
         held::{Place, decode, encode},
         log::{GuestLog, Output},
+        sources::ProcessSources,
         state::State,
         template::linker,
     },
@@ -93,7 +94,7 @@ impl Rig {
     async fn fresh(&self) -> Live {
         let config = Arc::new(Config::default());
         let log = GuestLog::new("test".into(), ConnectionId::random(), &config);
-        let state = State::new(config, Arc::new(log), Box::default());
+        let state = State::new(config, Arc::new(ProcessSources), Arc::new(log), Box::default());
         let mut store = Store::new(self.pre.engine(), state);
         store.set_epoch_deadline(u64::MAX / 2);
         let guest = self.pre.instantiate_async(&mut store).await.unwrap();
