@@ -51,7 +51,7 @@ async fn more_connections_than_instances_keep_their_state(mode: Mode) {
 }
 
 async fn a_sleeper_is_woken_by_a_timer_and_by_messages(mode: Mode) {
-    let host = Host::shared().await;
+    let host = Host::of("scripted").start().await;
     let mut sleeper =
         mode.ask(&host).opened("timer:300:late;sub:sleepers;me;hibernate").open().await;
     assert_eq!(sleeper.text().await, "timer-id 1");
