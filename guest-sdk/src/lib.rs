@@ -36,6 +36,14 @@
 //! - `testing`: runs a handler on your machine, without a host (not on
 //!   WebAssembly).
 //!
+//! # What a sleeping handler takes
+//!
+//! The host keeps of a handler that sleeps what differs from one that was just
+//! made. What a handler has freed would too, if it were left there: so this crate
+//! brings a global allocator that zeroes it, which makes snapshots half as large.
+//! A handler with an allocator of its own turns the default feature
+//! `zeroing-allocator` off.
+//!
 //! # What to avoid
 //!
 //! `println!` and `eprintln!` work, and go to the host's log, but they leave

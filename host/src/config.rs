@@ -235,9 +235,29 @@ settings! {
     header_max_bytes: usize = 32 * KIB, 8 * KIB => MIB;
     /// How many header fields a request may have.
     headers_max: usize = 100, 1 => 10_000;
-    /// How many instances there are at once, which is how many connections: one
-    /// more is answered with 503.
-    instances_max: u32 = 8_000, 1 => 100_000;
+    /// How many instances are awake at once. When more are needed, those whose
+    /// connections were idle for longest are put to sleep.
+    instances_max: u32 = 1_000, 1 => 100_000;
+    /// How long a connection waits until another one's instance is put to sleep.
+    /// A new one is answered with 503 then, one whose handler sleeps is closed
+    /// with 1013.
+    instance_wait_max_ms: u64 = 5_000, 1 => HOUR_MS;
+    /// How long after an event an instance is put to sleep, if its handler said
+    /// `hibernate`; 0: at once, whatever there is to do.
+    hibernate_grace_ms: u64 = 100, 0 => HOUR_MS;
+    /// How long after an event an instance is put to sleep, whatever its handler
+    /// said.
+    hibernate_idle_ms: Millis = Millis::After(5_000), Millis::After(1) => Millis::Infinity;
+    /// The largest snapshot. An instance that would have a larger one stays awake.
+    snapshot_max_bytes: usize = 4 * MIB, KIB => GIB;
+    /// How many bytes of snapshots are kept in memory. When there is no room,
+    /// instances stay awake.
+    snapshots_max_bytes: u64 = GIB as u64, 1 => 1 << 50;
+    /// Above this many bytes of snapshots in memory, the oldest go to the spill
+    /// file, where there is one (`--spill`).
+    spill_above_bytes: u64 = 256 * MIB as u64, 0 => 1 << 50;
+    /// How large the spill file may get.
+    spill_max_bytes: u64 = 16 * GIB as u64, 1 => 1 << 50;
     /// The linear memory of one instance, its memories together.
     memory_max_bytes: usize = 64 * MIB, 64 * KIB => 4 * GIB;
     /// The handles (streams, files, pollables) that one instance has to the host.

@@ -12,10 +12,14 @@
 pub mod cli;
 pub mod config;
 pub mod connection;
+pub mod hibernation;
 pub mod messaging;
 pub mod observe;
 pub mod plugin;
 pub mod sandbox;
 pub mod server;
+
+#[cfg(test)]
+mod testing;
 
 pub use wshost_websocket as websocket;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use hyper::header::{HeaderName, HeaderValue};
 
 use crate::{
-    Client, Mode, Raw, Response, Trust,
+    Client, Log, Mode, Raw, Response, Trust,
     transport::{self, Refused, Stream},
 };
 
@@ -18,6 +18,8 @@ pub struct Ask {
     pub(crate) target: String,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) preface: Vec<u8>,
+    /// The log of the host, where it is known.
+    log: Option<Log>,
 }
 
 impl Ask {
@@ -29,6 +31,7 @@ impl Ask {
             target: "/".into(),
             headers: Vec::new(),
             preface: Vec::new(),
+            log: None,
         };
         if mode.hibernating { ask.header("x-hibernate", "1") } else { ask }
     }
@@ -44,6 +47,12 @@ impl Ask {
     #[must_use]
     pub fn trust(self, trust: Trust) -> Self {
         Self { trust: Some(trust), ..self }
+    }
+
+    /// Of the host that has this log.
+    #[must_use]
+    pub(crate) fn log(self, log: Log) -> Self {
+        Self { log: Some(log), ..self }
     }
 
     /// With these bytes before anything else on the connection.
@@ -131,6 +140,28 @@ impl Ask {
     }
 
     async fn opened_stream(self) -> (Response, Stream) {
-        transport::open(&self).await.unwrap_or_else(|refused| panic!("refused: {refused:?}"))
+        let opened = transport::open(&self).await;
+        let (response, stream) = opened.unwrap_or_else(|refused| panic!("refused: {refused:?}"));
+        if let Some(log) = &self.log {
+            hibernated(log, &response).await;
+        }
+        (response, stream)
+    }
+}
+
+/// Waits until the handler was unloaded for the first time, if it asks for that
+/// in every callback: the `scripted` guest names the connection then. Whatever
+/// the test does, it does to a handler that sleeps, or that has ended the
+/// connection in `opened`.
+async fn hibernated(log: &Log, response: &Response) {
+    if response.headers.contains_key("x-connection") {
+        let connection = response.header("x-connection");
+        let unloaded_or_ended = |line: &str| {
+            line.contains(&connection)
+                && ["asleep", "connection ended", "handler failed"]
+                    .iter()
+                    .any(|what| line.contains(what))
+        };
+        log.line(unloaded_or_ended).await;
     }
 }

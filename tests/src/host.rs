@@ -177,7 +177,9 @@ impl HostBuilder {
         let mut child = Command::new(paths::program())
             .arg("run")
             .arg(self.plugin)
-            .args(["--listen", "127.0.0.1:0", "--log", "info,guest=trace,wshost=debug"])
+            .args(["--listen", "127.0.0.1:0", "--log", "info,guest=trace,wshost=trace"])
+            // Before those that the test gives.
+            .args(["--set", "hibernate_grace_ms=0"])
             .args(self.arguments)
             .arg("--cache")
             .arg(self.cache)

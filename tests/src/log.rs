@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use crate::patiently;
 
 /// The lines of a host's log, read as they come by a thread of their own.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Log {
     lines: watch::Receiver<Lines>,
 }

@@ -34,7 +34,7 @@ impl Mode {
 
     /// A request to this host, over TLS if it speaks that.
     pub fn ask(self, host: &Host) -> Ask {
-        let ask = self.ask_address(host.address());
+        let ask = self.ask_address(host.address()).log(host.log().clone());
         match host.trust() {
             Some(trust) => ask.trust(trust),
             None => ask,

@@ -100,7 +100,8 @@ async fn open_http1(ask: &Ask) -> Result<(Response, Stream), Refused> {
     let (response, stream) = upgraded(response, StatusCode::SWITCHING_PROTOCOLS).await?;
     assert_eq!(response.header("sec-websocket-accept"), derive_accept_key(key.as_bytes()));
     assert_eq!(response.header("upgrade"), "websocket");
-    assert_eq!(response.header("connection"), "upgrade");
+    // A host that goes down may add that it closes.
+    assert!(response.header("connection").split(", ").any(|token| token == "upgrade"));
     Ok((response, stream))
 }
 

@@ -71,6 +71,18 @@ async fn idle_tells_the_memory_of_a_connection() {
     assert_eq!(number(&report, "woken"), 20.0);
 }
 
+#[tokio::test]
+async fn idle_wakes_counters_that_have_kept_their_totals() {
+    let settings = ["instances_max=10", "hibernate_idle_ms=1"];
+    let host = Host::of("counter").set_all(&settings).start().await;
+    let url = format!("ws://{}/", host.address());
+    let report = report("idle --counter --connections 100 --rest 0 --samples 100", &url).await;
+    assert_eq!(number(&report, "woken"), 100.0);
+    let (_host, echo) = url_of("echo").await;
+    let finished = bench("idle --counter --connections 2 --rest 0", &echo).await;
+    assert!(finished.only_line().contains("the total is 2, not `1`"), "{finished:?}");
+}
+
 /// In messages that don't fit a record of TLS, and small ones.
 #[tokio::test]
 async fn servers_are_loaded_over_tls() {

@@ -9,6 +9,7 @@ each_mode![
     a_long_line_is_cut,
     too_many_lines_are_dropped_and_counted,
     standard_output_and_error_are_logged,
+    what_is_printed_between_sleeps_is_logged_in_order,
     a_panic_says_why,
     every_callback_may_log,
 ];
@@ -84,6 +85,35 @@ async fn standard_output_and_error_are_logged(mode: Mode) {
     host.log().line_with(&["guest: to stdout: é", "source=stdout", &id]).await;
     host.log().line_with(&["guest: to stderr", "source=stderr", &id]).await;
     assert_eq!(client.ask("count").await, "count 1");
+}
+
+async fn what_is_printed_between_sleeps_is_logged_in_order(mode: Mode) {
+    let host = Host::of("scripted").set("hibernate_grace_ms=0").start().await;
+    let mut client = mode.ask(&host).open().await;
+    let id = client.id().await;
+    for round in 1..=5 {
+        let script = format!("print:line {round};print-part:part {round},;timer:20:x;hibernate");
+        client.say(script).await;
+        client.texts(&[&format!("timer-id {round}"), &format!("timer {round} x")]).await;
+        // It has slept, and the line that was begun before goes on.
+        client.say(format!("print: rest {round};eprint:error {round}")).await;
+        assert_eq!(client.ask("count").await, format!("count {round}"));
+    }
+    client.say("stop").await;
+    client.closed_with(1000).await;
+    let ended = host.log().line_with(&["connection ended", &id]).await;
+    assert!(!ended.contains("sleeps=0"), "{ended}");
+    let lines = host.log().lines_with(&["guest: ", &id, "source=stdout"]);
+    let message = |line: &String| {
+        let behind = line.split("guest: ").nth(1)?;
+        Some(behind.split(" plugin=").next()?.to_owned())
+    };
+    let texts: Vec<_> = lines.iter().filter_map(message).collect();
+    let expected: Vec<_> = (1..=5)
+        .flat_map(|round| [format!("line {round}"), format!("part {round}, rest {round}")])
+        .collect();
+    assert_eq!(texts, expected);
+    assert_eq!(host.log().lines_with(&["guest: error ", &id, "source=stderr"]).len(), 5);
 }
 
 async fn a_panic_says_why(mode: Mode) {

@@ -245,6 +245,10 @@ impl From<Command> for wit::Command {
 impl From<Outcome> for wit::Outcome {
     fn from(outcome: Outcome) -> Self {
         let (commands, hibernate) = outcome.into_parts();
+        #[cfg(feature = "zeroing-allocator")]
+        if hibernate {
+            super::alloc::hibernates();
+        }
         Self { commands: commands.into_iter().map(Into::into).collect(), hibernate }
     }
 }

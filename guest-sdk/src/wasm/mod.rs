@@ -16,6 +16,8 @@ pub mod bindings {
     });
 }
 
+#[cfg(feature = "zeroing-allocator")]
+mod alloc;
 mod convert;
 pub(crate) mod host;
 

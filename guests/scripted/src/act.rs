@@ -1,6 +1,9 @@
 //! Doing what a word says.
 
-use std::hint::black_box;
+use std::{
+    hint::black_box,
+    io::{self, Write},
+};
 
 use wshost_sdk::{ConnectionId, Error, connections, log, timers, topics};
 
@@ -20,8 +23,17 @@ impl Act {
             Self::Log(level, line) => log::log!(target: "scripted", level, "{line}"),
             Self::Print(line) => println!("{line}"),
             Self::Eprint(line) => eprintln!("{line}"),
+            Self::PrintPart(part) => write(&mut io::stdout().lock(), &part),
+            Self::EprintPart(part) => write(&mut io::stderr().lock(), &part),
+            Self::Read => _ = io::copy(&mut io::stdin(), &mut io::sink()),
         }
     }
+}
+
+/// Writes to a standard stream. That fails where there is none, which is not
+/// what the script is about.
+fn write(stream: &mut impl Write, part: &str) {
+    let _ = stream.write_all(part.as_bytes()).and_then(|()| stream.flush());
 }
 
 #[cfg(target_arch = "wasm32")]

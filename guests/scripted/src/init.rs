@@ -13,6 +13,9 @@
 //! | `respond:STATUS:BODY` | answer with this instead |
 //! | `refuse` | refuse |
 //!
+//! With the header `x-hibernate: 1`, hibernation is asked for in every callback;
+//! if `opened` is one, the response names the connection, in `x-connection`.
+//!
 //! Besides, what is done at once, and host calls; what becomes of the latter is
 //! noted.
 
@@ -37,7 +40,12 @@ pub(crate) fn run(mut state: Scripted) -> Result<Accept<Scripted>, Response> {
             .filter_map(header)
             .fold(response, |response, (name, value)| response.header(name, value)));
     }
-    raw_words(&script).try_fold(Accept::new(state), |accept, word| {
+    let id = state.always_hibernates().then(|| state.request.id.to_string());
+    let mut accept = Accept::new(state);
+    if let Some(id) = id.filter(|_| !script.contains("only:") || script.contains("opened")) {
+        accept = accept.header("x-connection", id);
+    }
+    raw_words(&script).try_fold(accept, |accept, word| {
         extend(accept, word).map_err(|error| Response::new(500).text(format!("x-init: {error}")))
     })
 }

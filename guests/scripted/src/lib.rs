@@ -7,6 +7,7 @@
 //! A text frame that is no script, and a binary frame, is echoed.
 
 mod act;
+mod churn;
 mod init;
 mod report;
 pub mod word;
@@ -15,6 +16,7 @@ use wshost_sdk::__private::unchecked;
 use wshost_sdk::Command;
 use wshost_sdk::prelude::*;
 
+use churn::Churn;
 use word::{Report, Word, is_script, words};
 
 /// What a connection remembers.
@@ -25,6 +27,8 @@ pub struct Scripted {
     count: u64,
     /// How many frames the host gave in its last call.
     batch: usize,
+    /// Made by the first word `churn`.
+    churn: Option<Churn>,
 }
 
 #[handler]
@@ -88,7 +92,7 @@ impl Handler for Scripted {
 
 impl Scripted {
     fn new(request: Request, count: u64) -> Self {
-        Self { request, notes: Vec::new(), count, batch: 0 }
+        Self { request, notes: Vec::new(), count, batch: 0, churn: None }
     }
 
     fn script(&self, header: &str) -> Option<String> {
@@ -122,6 +126,7 @@ impl Scripted {
             Report::Request => report::request(&self.request),
             Report::Notes => self.notes.join("\n"),
             Report::Batch => format!("batch {}", self.batch),
+            Report::Churn(seed) => self.churn.get_or_insert_with(Churn::new).run(seed),
             Report::Echo => return frame.cloned().map(Command::Send),
         }))
     }
@@ -131,9 +136,12 @@ impl Scripted {
     }
 
     fn outcome(&self, commands: Vec<Command>, hibernate: bool) -> Outcome {
-        let always = self.request.header("x-hibernate") == Some("1");
         // Unchecked: what stands behind a close is the host's to drop.
-        unchecked::outcome(commands, hibernate || always)
+        unchecked::outcome(commands, hibernate || self.always_hibernates())
+    }
+
+    fn always_hibernates(&self) -> bool {
+        self.request.header("x-hibernate") == Some("1")
     }
 }
 

@@ -87,6 +87,16 @@ fn a_script_is_followed_word_by_word() {
 }
 
 #[test]
+fn churning_counts_and_goes_on() {
+    let mut connection = open();
+    for seed in 0..2000 {
+        let effect = connection.text(format!("churn:{seed}"));
+        let [text] = effect.texts()[..] else { panic!("{effect:?}") };
+        assert!(text.starts_with(&format!("churn {seed} ")), "{text}");
+    }
+}
+
+#[test]
 fn what_the_sdk_refuses_reaches_the_host() {
     let mut connection = open();
     let long = "x".repeat(200);

@@ -13,6 +13,8 @@
 //! | `hibernate` | ask for hibernation |
 //! | `trap` `panic:T` `loop` `recurse` `grow:BYTES` | misbehave; see [`Act`] |
 //! | `log:LEVEL:T` `print:T` `eprint:T` | write a line |
+//! | `print-part:T` `eprint-part:T` | write a part of a line |
+//! | `read` | read standard input to its end |
 //! | `timer:MS:PAYLOAD` | start a timer; sends `timer-id N` |
 //! | `cancel:ID` | cancel a timer; sends `cancelled BOOL` |
 //! | `sub:TOPIC` `unsub:TOPIC` | subscribe, unsubscribe |
@@ -24,6 +26,7 @@
 //! | `request` `notes` | sends the request, or what became of the host calls in `init` |
 //! | `frames-batch` | sends `batch N`, the number of frames in this call |
 //! | `echo` | sends back this frame |
+//! | `churn:SEED` | changes state of many kinds; sends `churn N DIGEST` |
 //!
 //! A host call that fails sends `error E`, E being the error's name in the
 //! contract and its text.
@@ -66,10 +69,16 @@ pub enum Act {
     Grow(usize),
     /// Writes to the log, target `scripted`.
     Log(Level, String),
-    /// Writes to standard output.
+    /// Writes a line to standard output.
     Print(String),
-    /// Writes to standard error.
+    /// Writes a line to standard error.
     Eprint(String),
+    /// Writes to standard output.
+    PrintPart(String),
+    /// Writes to standard error.
+    EprintPart(String),
+    /// Reads standard input to its end.
+    Read,
 }
 
 /// Something to ask of the host.
@@ -106,6 +115,8 @@ pub enum Report {
     Batch,
     /// The frame that the script came in.
     Echo,
+    /// What was seen while state of many kinds was changed, by this seed.
+    Churn(u64),
 }
 
 /// Why a word can't be followed.
@@ -171,6 +182,7 @@ impl FromStr for Word {
             "notes" => Self::Report(Report::Notes),
             "frames-batch" => Self::Report(Report::Batch),
             "echo" => Self::Report(Report::Echo),
+            "churn" => Self::Report(Report::Churn(number(argument).ok_or_else(bad)?)),
             _ => return Err(WordError::Unknown(name.to_owned())),
         })
     }
@@ -215,6 +227,9 @@ fn act(name: &str, argument: &str) -> Meaning<Act> {
         }
         "print" => Some(Act::Print(argument.to_owned())),
         "eprint" => Some(Act::Eprint(argument.to_owned())),
+        "print-part" => Some(Act::PrintPart(argument.to_owned())),
+        "eprint-part" => Some(Act::EprintPart(argument.to_owned())),
+        "read" => Some(Act::Read),
         _ => return None,
     })
 }
@@ -293,7 +308,9 @@ mod tests {
 
     #[test]
     fn arguments_are_checked() {
-        for text in ["close:x", "binary:0g", "bytes:-1", "timer:x", "log:loud:x", "options:idle"] {
+        for text in
+            ["close:x", "binary:0g", "bytes:-1", "timer:x", "log:loud:x", "options:idle", "churn:x"]
+        {
             assert!(matches!(text.parse::<Word>(), Err(WordError::Argument(_))), "{text}");
         }
         assert_eq!("nope:1".parse::<Word>(), Err(WordError::Unknown("nope".into())));

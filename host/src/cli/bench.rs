@@ -15,10 +15,10 @@ mod handshake;
 mod idle;
 mod latency;
 mod pattern;
-mod process;
 mod progress;
 mod report;
 mod socket;
+mod talk;
 
 use std::{num::NonZeroUsize, path::PathBuf, thread, time::Duration};
 
@@ -27,6 +27,7 @@ use clap::{Args, Subcommand};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use self::{handshake::Target, process::Process};
+use super::process;
 
 /// Files that a process has open besides its connections' sockets.
 const FILES_ELSEWHERE: u64 = 64;

@@ -1,7 +1,10 @@
 //! The command line: one file a command.
 
 mod bench;
+mod check;
 mod connect;
+mod process;
+mod report;
 mod run;
 mod tls;
 
@@ -23,6 +26,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Run(run::Run),
+    Check(check::Check),
     Connect(connect::Connect),
     Bench(bench::Bench),
 }
@@ -34,6 +38,7 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command {
         Command::Run(run) => run.run(),
+        Command::Check(check) => check.run(),
         Command::Connect(connect) => connect.run(),
         Command::Bench(bench) => bench.run(),
     };

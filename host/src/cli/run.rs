@@ -17,6 +17,9 @@ use tokio::{
 
 use crate::{
     config::{Config, settings},
+    connection::Shared,
+    hibernation::{Settings, Slots, SnapshotStore, Spill},
+    messaging::Hub,
     observe, plugin, sandbox,
     server::{
         Edge, Host, ProxyHeader,
@@ -63,16 +66,17 @@ pub(super) struct Run {
     /// Where compiled code is kept between runs
     #[arg(long, value_name = "DIRECTORY", env = "WSHOST_CACHE")]
     cache: Option<PathBuf>,
+    /// Where the coldest snapshots of sleeping connections go, when those in
+    /// memory take more than spill_above_bytes: a file without a name, which
+    /// ends with the host [default: they stay in memory]
+    #[arg(long, value_name = "DIRECTORY")]
+    spill: Option<PathBuf>,
 }
 
 impl Run {
     pub(super) fn run(self) -> Result<()> {
         let _log = observe::log_to_stderr(&self.log)?;
-        let mut config = Config::default();
-        for assignment in &self.set {
-            config.set(assignment).context("--set")?;
-        }
-        config.check().context("--set")?;
+        let config = config(&self.set)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -86,6 +90,7 @@ impl Run {
         let mut terminated = signal(SignalKind::terminate())?;
         let listener = bind(self.listen).await?;
         let tls = tls(self.tls_cert, self.tls_key)?;
+        let snapshots = Arc::new(snapshots(self.spill, &config)?);
         let cache = self.cache.or_else(default_cache);
         let engine = sandbox::engine(&config, cache.as_deref())?;
         tracing::info!("loading {}", self.plugin.display());
@@ -95,6 +100,10 @@ impl Run {
             _ = terminated.recv() => return Ok(()),
         };
         tracing::info!(plugin = %plugin.name, digest = %plugin.digest, "plugin loaded");
+        if let Err(why) = plugin.template.can_hibernate() {
+            tracing::warn!(plugin = %plugin.name,
+                "its instances can't hibernate, so there are instances_max connections at most: {why}");
+        }
         let scheme = if tls.is_some() { "wss" } else { "ws" };
         let edge = Edge {
             origins: self.origin,
@@ -102,7 +111,10 @@ impl Run {
             header: self.proxy_header,
             proxy_protocol: self.proxy_protocol,
         };
-        let host = Host::new(plugin, config, tls, edge);
+        let slots = Slots::new(usize::try_from(config.instances_max)?);
+        let hub = Hub::default();
+        let shared = Arc::new(Shared { plugin, config, hub, slots, snapshots });
+        let host = Host::new(shared, tls, edge);
         announce(scheme, listener.local_addr()?)?;
         tokio::select! {
             () = host.listen(listener) => {}
@@ -122,6 +134,16 @@ impl Run {
     }
 }
 
+/// The settings, changed by these assignments.
+pub(super) fn config(assignments: &[String]) -> Result<Config> {
+    let mut config = Config::default();
+    for assignment in assignments {
+        config.set(assignment).context("--set")?;
+    }
+    config.check().context("--set")?;
+    Ok(config)
+}
+
 async fn bind(address: SocketAddr) -> Result<TcpListener> {
     let hint = match TcpListener::bind(address).await {
         Ok(listener) => return Ok(listener),
@@ -131,6 +153,17 @@ async fn bind(address: SocketAddr) -> Result<TcpListener> {
         Err(error) => error.to_string(),
     };
     anyhow::bail!("can't listen on {address}: {hint}")
+}
+
+/// Where snapshots are kept: in memory, and in a file if a directory is given.
+fn snapshots(directory: Option<PathBuf>, config: &Config) -> Result<SnapshotStore> {
+    let spill = directory.map(|directory| Spill {
+        directory,
+        above_bytes: config.spill_above_bytes,
+        max_bytes: config.spill_max_bytes,
+    });
+    SnapshotStore::new(Settings { memory_max_bytes: config.snapshots_max_bytes, spill })
+        .context("--spill")
 }
 
 /// TLS with these files, which are watched from then on.
@@ -150,7 +183,7 @@ fn announce(scheme: &str, address: SocketAddr) -> io::Result<()> {
 }
 
 /// `$XDG_CACHE_HOME/wshost`, else `~/.cache/wshost`; none without a home.
-fn default_cache() -> Option<PathBuf> {
+pub(super) fn default_cache() -> Option<PathBuf> {
     let home = || std::env::home_dir().map(|home| home.join(".cache"));
     let cache =
         std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());

@@ -26,6 +26,8 @@ pub(super) enum Due {
     KeepAlive,
     /// The end: the peer was silent for too long.
     Idle,
+    /// The handler's sleep, unless something else happens.
+    Rest,
 }
 
 /// What each of them needs to remember.
@@ -62,23 +64,34 @@ impl Clocks {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    /// What is due now, the handler's timers only where `timers_wanted`.
-    pub(super) fn poll_clocks(&mut self, cx: &mut Context<'_>, timers_wanted: bool) -> Poll<Due> {
+    /// What is due now; what concerns the handler only where `callbacks_wanted`.
+    pub(super) fn poll_clocks(
+        &mut self,
+        cx: &mut Context<'_>,
+        callbacks_wanted: bool,
+    ) -> Poll<Due> {
         let last_read = self.wire.last_read();
         let idle = self.options.idle_timeout.map(|timeout| last_read + timeout);
         let last_ping = self.clocks.last_ping.map_or(last_read, |ping| ping.max(last_read));
         let ping = self.options.keep_alive.map(|interval| last_ping + interval);
-        let timer = if timers_wanted { self.guest.ledger().timers.next() } else { None };
-        let Some(earliest) = [timer, idle, ping].into_iter().flatten().min() else {
-            return Poll::Pending;
+        let (timer, rest) = if callbacks_wanted {
+            let timer = self.guest.ledger().and_then(|ledger| ledger.timers.next());
+            (timer, self.guest.sleeps_at(&self.shared.config))
+        } else {
+            (None, None)
         };
-        ready!(self.clocks.poll_until(earliest, cx));
-        if timer == Some(earliest)
-            && let Some(fired) = self.guest.ledger().timers.fire(earliest)
+        let next = [timer, idle, ping].into_iter().flatten().min();
+        let Some(first) = next.into_iter().chain(rest).min() else { return Poll::Pending };
+        ready!(self.clocks.poll_until(first, cx));
+        let Some(next) = next.filter(|at| *at == first || *at <= Instant::now()) else {
+            return Poll::Ready(Due::Rest);
+        };
+        if timer == Some(next)
+            && let Some(fired) = self.guest.ledger().and_then(|ledger| ledger.timers.fire(next))
         {
             return Poll::Ready(Due::Timer(fired));
         }
-        if idle == Some(earliest) {
+        if idle == Some(next) {
             return Poll::Ready(Due::Idle);
         }
         self.clocks.last_ping = Some(Instant::now());

@@ -10,7 +10,7 @@ use crate::{observe::printable, sandbox::types::Callbacks};
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Ends the connection. The instance is gone before the peer is waited for.
-    pub(super) async fn close(mut self, ending: Ending) {
+    pub(super) async fn close(mut self: Box<Self>, ending: Ending) {
         self.log(&ending);
         if ending.guest_is_sound()
             && self.options.callbacks.contains(Callbacks::TERMINATE)
@@ -18,17 +18,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         {
             self.log(&failed);
         }
-        self.hub.leave(self.mailbox.id, &self.subscribed);
+        let seldom = self.seldom.take().unwrap_or_default();
+        self.shared.hub.leave(self.mailbox.id, &seldom.subscribed);
         let dropped = self.mailbox.close();
         if dropped > 0 {
-            let (plugin, connection) = (&self.plugin, self.mailbox.id);
+            let (plugin, connection) = (&self.shared.plugin.name, self.mailbox.id);
             tracing::debug!(%plugin, %connection, dropped, "published frames were dropped: the peer read too slowly");
         }
-        let Self { config, mut wire, guest, .. } = self;
+        let Self { shared, mut wire, guest, .. } = *self;
         drop(guest);
         if ending.peer_is_there() {
             wire.push_close(ending.close_frame());
-            let timeout = Duration::from_millis(config.close_timeout_ms);
+            let timeout = Duration::from_millis(shared.config.close_timeout_ms);
             // What is not done by then is cut short: the peer had its time.
             let _ = tokio::time::timeout(timeout, part(wire)).await;
         }
@@ -37,16 +38,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// One line for the operator: a warning where the handler is at fault.
     fn log(&self, ending: &Ending) {
         let code = ending.close_frame().map(|frame| frame.code().get());
-        let (plugin, connection) = (&self.plugin, self.mailbox.id);
-        let line_max = self.config.log_line_max_bytes;
+        let (plugin, connection) = (&self.shared.plugin.name, self.mailbox.id);
+        let line_max = self.shared.config.log_line_max_bytes;
         let why = ending.describe();
         let why = printable(&why, line_max);
-        let reason = self.shutdown_reason.as_deref().map(|reason| printable(reason, line_max));
+        let reason = self.seldom.as_ref().and_then(|seldom| seldom.shutdown_reason.as_deref());
+        let reason = reason.map(|reason| printable(reason, line_max));
         let reason = reason.as_deref();
         if let Some(callback) = ending.at_fault() {
             tracing::warn!(%plugin, %connection, callback, code, reason, "handler failed: {why}");
+        } else if let Ending::Sleep(_) | Ending::Wake(_) = ending {
+            tracing::warn!(%plugin, %connection, code, reason, "handler lost: {why}");
         } else {
-            tracing::debug!(%plugin, %connection, code, reason, "connection ended: {why}");
+            let sleeps = self.guest.sleeps();
+            tracing::debug!(%plugin, %connection, code, reason, sleeps, "connection ended: {why}");
         }
     }
 }

@@ -22,7 +22,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         callback: &'static str,
         commands: Vec<Command>,
     ) -> Result<Option<Ending>, Ending> {
-        if commands.len() > self.config.commands_max {
+        if commands.len() > self.shared.config.commands_max {
             return Err(Ending::Limit(callback, "commands_max"));
         }
         for command in commands {
@@ -48,10 +48,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Command::Active(active) => self.wire.set_active(active),
             Command::Deflate(on) => self.wire.set_compressing(on),
             Command::SetOptions(changes) => {
-                self.options.change(&changes, &self.config)?;
+                self.options.change(&changes, &self.shared.config)?;
                 self.wire.set_frame_size_max(self.options.frame_size_max);
             }
-            Command::ShutdownReason(reason) => self.shutdown_reason = Some(reason),
+            Command::ShutdownReason(reason) => {
+                self.seldom.get_or_insert_default().shutdown_reason = Some(reason);
+            }
         }
         Ok(None)
     }
@@ -60,20 +62,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(super) fn effect(&mut self, effect: Effect) {
         let from = self.mailbox.id;
         match effect {
-            Effect::Send { to, payload } => self.hub.send(from, to, payload),
+            Effect::Send { to, payload } => self.shared.hub.send(from, to, payload),
             Effect::Publish { topic, what: Publication::Message(payload), to_self } => {
-                self.hub.publish(from, &topic, &payload, to_self);
+                self.shared.hub.publish(from, &topic, &payload, to_self);
             }
             Effect::Publish { topic, what: Publication::Frame(frame), to_self } => {
-                self.hub.publish_frame(from, &topic, &SharedFrame::new(frame), to_self);
+                self.shared.hub.publish_frame(from, &topic, &SharedFrame::new(frame), to_self);
             }
             Effect::Subscribe(topic) => {
-                self.subscribed.insert(topic.clone());
-                self.hub.subscribe(&self.mailbox, topic);
+                self.seldom.get_or_insert_default().subscribed.insert(topic.clone());
+                self.shared.hub.subscribe(&self.mailbox, topic);
             }
             Effect::Unsubscribe(topic) => {
-                self.subscribed.remove(&topic);
-                self.hub.unsubscribe(from, &topic);
+                self.seldom.get_or_insert_default().subscribed.remove(&topic);
+                self.shared.hub.unsubscribe(from, &topic);
                 self.mailbox.forget_topic(&topic);
             }
         }

@@ -3,6 +3,7 @@
 
 use std::io;
 
+use super::guest::WakeError;
 use crate::{
     sandbox::{
         CallError,
@@ -34,6 +35,11 @@ pub(super) enum Ending {
     Invalid(&'static str, String),
     /// The handler returned more than this setting allows.
     Limit(&'static str, &'static str),
+    /// The handler's state can't be read, so that it can't sleep. A fault of the
+    /// host's.
+    Sleep(CallError),
+    /// The handler sleeps, and can't be woken.
+    Wake(WakeError),
     /// The peer reads too slowly for what is published.
     SlowReader,
     /// The host is going down.
@@ -43,7 +49,7 @@ pub(super) enum Ending {
 impl Ending {
     /// Whether the instance can still be called.
     pub(super) fn guest_is_sound(&self) -> bool {
-        !matches!(self, Self::Call(..))
+        !matches!(self, Self::Call(..) | Self::Sleep(_) | Self::Wake(_))
     }
 
     /// Whether the peer can still be written to.
@@ -58,7 +64,8 @@ impl Ending {
             Self::Stop | Self::Timeout => CloseCode::NORMAL,
             Self::Decode(error) => error.close_code(),
             Self::Call(..) | Self::Invalid(..) | Self::Limit(..) => CloseCode::INTERNAL_ERROR,
-            Self::SlowReader => CloseCode::TRY_AGAIN_LATER,
+            Self::SlowReader | Self::Wake(WakeError::NoSlot) => CloseCode::TRY_AGAIN_LATER,
+            Self::Sleep(_) | Self::Wake(_) => CloseCode::INTERNAL_ERROR,
             Self::Shutdown => CloseCode::GOING_AWAY,
             Self::Gone | Self::Io(_) => return None,
         };
@@ -85,6 +92,7 @@ impl Ending {
             Self::Call(callback, _) => Reason::Other(callback),
             Self::Invalid(_, problem) => Reason::Other(problem),
             Self::Limit(_, name) => Reason::Limit(name),
+            Self::Sleep(_) | Self::Wake(_) => Reason::Other("hibernation"),
             Self::SlowReader => Reason::Overloaded,
             Self::Shutdown => Reason::Shutdown,
         }
@@ -104,6 +112,8 @@ impl Ending {
             Self::Call(callback, error) => format!("`{callback}` {error}"),
             Self::Invalid(callback, problem) => format!("`{callback}` returned {problem}"),
             Self::Limit(callback, name) => format!("`{callback}` hit {name}"),
+            Self::Sleep(error) => format!("it can't be put to sleep: {error}"),
+            Self::Wake(error) => format!("it can't be woken: {error}"),
             Self::SlowReader => "the peer reads too slowly (send_queue_max_bytes)".into(),
             Self::Shutdown => "the host is going down".into(),
         }

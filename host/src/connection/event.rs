@@ -12,6 +12,8 @@ use crate::{
 
 /// What happened.
 pub(super) enum Event {
+    /// The WebSocket was opened.
+    Opened,
     /// The peer sent these.
     Messages(Messages),
     /// Another connection sent this.
@@ -20,6 +22,9 @@ pub(super) enum Event {
     Timer(Fired),
     /// The peer was silent for the keep-alive interval.
     KeepAlive,
+    /// Nothing, for so long that the handler is put to sleep; or others need its
+    /// slot.
+    Rest,
     /// It is over.
     End(Ending),
 }
@@ -32,8 +37,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// due, so that a peer that does not read holds back itself alone.
     pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         loop {
-            self.wire.write_some(cx, &self.config);
-            let room = self.wire.room(&self.config);
+            self.wire.write_some(cx, &self.shared.config);
+            let room = self.wire.room(&self.shared.config);
             match self.mailbox.poll_urgent(cx, room.unwrap_or(0)) {
                 Some(Urgent::Shutdown) => return Poll::Ready(Event::End(Ending::Shutdown)),
                 Some(Urgent::FramesLost) => return Poll::Ready(Event::End(Ending::SlowReader)),
@@ -43,20 +48,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 }
                 None => {}
             }
+            if self.guest.sleeps_at_once(&self.shared.config) {
+                return Poll::Ready(Event::Rest);
+            }
+            let mut may_rest = false;
             match self.poll_clocks(cx, room.is_some()) {
                 Poll::Ready(Due::Timer(fired)) => return Poll::Ready(Event::Timer(fired)),
                 Poll::Ready(Due::KeepAlive) => return Poll::Ready(Event::KeepAlive),
                 // What waits in the socket was sent in time: it is read first.
                 Poll::Ready(Due::Idle) if room.is_some() && self.wire.poll_read(cx).is_ready() => {}
                 Poll::Ready(Due::Idle) => return Poll::Ready(Event::End(Ending::Timeout)),
+                Poll::Ready(Due::Rest) => may_rest = true,
                 Poll::Pending => {}
             }
-            if room.is_none() {
-                return Poll::Pending;
-            }
-            match self.poll_callback(cx) {
+            match room.map_or(Poll::Pending, |_| self.poll_callback(cx)) {
                 Poll::Ready(Some(event)) => return Poll::Ready(event),
                 Poll::Ready(None) => {}
+                Poll::Pending if may_rest || self.guest.poll_pressure(cx).is_ready() => {
+                    return Poll::Ready(Event::Rest);
+                }
                 Poll::Pending => return Poll::Pending,
             }
         }
@@ -74,9 +84,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.mail_has_turn = true;
         let read = if self.wire.has_messages() { Poll::Ready(()) } else { self.wire.poll_read(cx) };
         if self.wire.has_messages() {
-            let messages = self
-                .wire
-                .take_messages(self.config.frames_batch_max, self.config.frames_batch_max_bytes);
+            let config = &self.shared.config;
+            let messages =
+                self.wire.take_messages(config.frames_batch_max, config.frames_batch_max_bytes);
             return Poll::Ready(Some(Event::Messages(messages)));
         }
         if let Some(ending) = self.wire.take_end() {

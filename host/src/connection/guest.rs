@@ -1,174 +1,236 @@
-//! The handler's side of a connection, and the calls into it.
+//! A connection's handler: an instance while it is awake, a snapshot while it
+//! sleeps.
+//!
+//! ```text
+//!        its time has come, or its slot is needed
+//! Awake ──────────────────────────────────────────→ Asleep
+//!   ↑                                                 │
+//!   └───── there is a callback: a slot, a restore ────┘
+//! ```
+//!
+//! Both ways are gone by the connection's own task, between two callbacks. What
+//! happens meanwhile waits where it always waits, in the mailbox, the socket and
+//! the timers: nothing is lost, nothing done twice, and the order is kept.
 
 use std::{
-    future::{Future, poll_fn},
-    pin::pin,
-    time::Instant,
+    mem,
+    task::{Context, Poll},
+    time::{Duration, Instant},
 };
 
-use smallvec::SmallVec;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    sync::OwnedSemaphorePermit,
-};
+use thiserror::Error;
 
-use super::{Connection, ending::Ending, wire::Wire};
+use super::Shared;
 use crate::{
     config::Config,
-    messaging::{Mail, Mailbox, Urgent},
-    sandbox::{
-        Effect, Instance, Ledger, Phase,
-        timers::Fired,
-        types::{self, Callbacks, FrameParam},
-    },
-    websocket::Message,
+    hibernation::{Lost, Slot, Snapshot, Ticket},
+    messaging::ConnectionId,
+    sandbox::{CallError, Effect, Instance, Ledger, Phase, RestoreError, StaysAwake},
 };
 
-/// An instance, and the place it takes among all that there may be.
+/// See the module.
 pub struct Guest {
-    // Dropped in this order: the place is free when the instance is gone.
+    state: State,
+    /// How often it was put to sleep.
+    sleeps: u64,
+}
+
+enum State {
+    Awake(Box<Awake>),
+    Asleep(Asleep),
+    /// A restore failed, or is under way.
+    Gone,
+}
+
+struct Awake {
+    // Dropped in this order: the slot is free when the instance is gone.
     instance: Instance,
-    _place: OwnedSemaphorePermit,
+    slot: Slot,
+    /// When its last callback was begun, and what it said. None: it can't be put
+    /// to sleep before the next one has returned.
+    rest: Option<(Instant, Hibernate)>,
+}
+
+struct Asleep {
+    ticket: Ticket,
+    /// None: it holds nothing.
+    ledger: Option<Box<Ledger>>,
+    /// The id of its last timer.
+    last_timer: u64,
+}
+
+/// What the handler said when it returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hibernate {
+    /// It said `hibernate`.
+    Asked,
+    /// It said nothing.
+    No,
+}
+
+impl Hibernate {
+    /// How long an instance rests before it is put to sleep.
+    fn after(self, config: &Config) -> Option<Duration> {
+        match self {
+            Self::Asked => Some(Duration::from_millis(config.hibernate_grace_ms)),
+            Self::No => config.hibernate_idle_ms.duration(),
+        }
+    }
+}
+
+/// A handler that sleeps can't be woken.
+#[derive(Debug, Error)]
+pub(super) enum WakeError {
+    /// Too many are awake, and none of them falls asleep.
+    #[error("no instance became free for it in time (instance_wait_max_ms)")]
+    NoSlot,
+    /// Its snapshot can't be read.
+    #[error("{0}")]
+    Lost(#[from] Lost),
+    /// Its snapshot is no instance any more.
+    #[error("{0}")]
+    Restore(#[from] RestoreError),
+    /// It was not woken before.
+    #[error("it was lost before")]
+    Gone,
 }
 
 impl Guest {
-    /// Puts an instance in its place.
+    /// An instance that `init` was called in.
     #[must_use]
-    pub fn new(instance: Instance, place: OwnedSemaphorePermit) -> Self {
-        Self { instance, _place: place }
-    }
-
-    /// The instance.
-    pub fn instance(&mut self) -> &mut Instance {
-        &mut self.instance
+    pub fn new(mut instance: Instance, slot: Slot) -> Self {
+        // From here on the handler can ask for everything.
+        instance.ledger().phase = Phase::Open;
+        let awake = Awake { instance, slot, rest: Some((Instant::now(), Hibernate::No)) };
+        Self { state: State::Awake(Box::new(awake)), sleeps: 0 }
     }
 
     /// What the connection holds of the host.
-    pub(super) fn ledger(&mut self) -> &mut Ledger {
-        self.instance.ledger()
+    pub(super) fn ledger(&mut self) -> Option<&mut Ledger> {
+        match &mut self.state {
+            State::Awake(awake) => Some(awake.instance.ledger()),
+            State::Asleep(asleep) => asleep.ledger.as_deref_mut(),
+            State::Gone => None,
+        }
     }
 
-    /// From here on the handler can ask for everything.
-    pub(super) fn open(&mut self) {
-        self.ledger().phase = Phase::Open;
+    /// How often it was put to sleep.
+    pub(super) fn sleeps(&self) -> u64 {
+        self.sleeps
     }
 
-    /// Takes what a callback asked for.
-    pub(super) fn commit(&mut self) -> Vec<Effect> {
-        self.ledger().commit(Instant::now)
-    }
-}
-
-/// Runs a callback, and meanwhile serves the socket: what is queued is written,
-/// pings are answered, some is read ahead. Frames published for `mailbox` are
-/// passed on: what the callback returns comes behind them.
-pub(super) async fn drive<S, F>(
-    wire: &mut Wire<S>,
-    config: &Config,
-    mailbox: Option<&Mailbox>,
-    call: F,
-) -> F::Output
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-    F: Future,
-{
-    let mut call = pin!(call);
-    poll_fn(|cx| {
-        let called = call.as_mut().poll(cx);
-        if called.is_pending() {
-            wire.pump(cx, config);
-            while let Some(room) = wire.room(config)
-                && let Some(Urgent::Frames(frames)) =
-                    mailbox.and_then(|mailbox| mailbox.poll_urgent(cx, room))
-            {
-                frames.iter().for_each(|frame| wire.push_shared(frame));
-                wire.pump(cx, config);
+    /// The instance, for a callback. One that sleeps is restored.
+    ///
+    /// # Errors
+    /// It can't be, and never will be.
+    pub(super) async fn wake(
+        &mut self,
+        shared: &Shared,
+        id: ConnectionId,
+    ) -> Result<&mut Instance, WakeError> {
+        if let State::Asleep(_) = &self.state {
+            let slot = shared.slot().await.ok_or(WakeError::NoSlot)?;
+            if let State::Asleep(asleep) = mem::replace(&mut self.state, State::Gone) {
+                self.state = State::Awake(Box::new(asleep.wake(shared, id, slot).await?));
             }
         }
-        called
-    })
-    .await
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
-    pub(super) async fn opened(&mut self) -> Result<(), Ending> {
-        let outcome = drive(&mut self.wire, &self.config, None, self.guest.instance.opened()).await;
-        self.carry_out("opened", outcome.map_err(|error| Ending::Call("opened", error))?).await
-    }
-
-    pub(super) async fn frames(&mut self, messages: &[Message]) -> Result<(), Ending> {
-        if !self.options.callbacks.contains(Callbacks::FRAMES) {
-            return Ok(());
-        }
-        let frames: SmallVec<[FrameParam<'_>; 1]> = messages.iter().filter_map(frame).collect();
-        let outcome = drive(
-            &mut self.wire,
-            &self.config,
-            Some(&self.mailbox),
-            self.guest.instance.frames(&frames),
-        )
-        .await;
-        self.carry_out("frames", outcome.map_err(|error| Ending::Call("frames", error))?).await
-    }
-
-    pub(super) async fn mail(&mut self, mail: Mail) -> Result<(), Ending> {
-        match mail {
-            Mail::Direct { from, payload } => {
-                let (sender, payload) = (&*from.to_string(), &*payload);
-                self.info(types::Message::Direct(types::DirectMessage { sender, payload })).await
+        match &mut self.state {
+            State::Awake(awake) => {
+                awake.slot.busy();
+                Ok(&mut awake.instance)
             }
-            Mail::Published { topic, from, payload } => {
-                let sender = from.to_string();
-                let message =
-                    types::TopicMessage { topic: &topic, sender: Some(&sender), payload: &payload };
-                self.info(types::Message::Published(message)).await
+            State::Asleep(_) | State::Gone => Err(WakeError::Gone),
+        }
+    }
+
+    /// Takes what a callback asked for. It was begun `at` this time.
+    pub(super) fn returned(&mut self, at: Instant, hibernate: Hibernate) -> Vec<Effect> {
+        match &mut self.state {
+            State::Awake(awake) => {
+                awake.rest = Some((at, hibernate));
+                awake.instance.ledger().commit(Instant::now)
             }
+            State::Asleep(_) | State::Gone => Vec::new(),
         }
     }
 
-    pub(super) async fn timer(&mut self, timer: Fired) -> Result<(), Ending> {
-        if !self.options.callbacks.contains(Callbacks::INFO) {
-            return Ok(());
+    /// When it is to be put to sleep, if nothing happens.
+    pub(super) fn sleeps_at(&self, config: &Config) -> Option<Instant> {
+        let State::Awake(awake) = &self.state else { return None };
+        let (at, hibernate) = awake.rest?;
+        Some(at + hibernate.after(config)?)
+    }
+
+    /// Whether it is to be put to sleep before anything else is done with it.
+    pub(super) fn sleeps_at_once(&self, config: &Config) -> bool {
+        config.hibernate_grace_ms == 0
+            && matches!(&self.state, State::Awake(awake) if matches!(awake.rest, Some((_, Hibernate::Asked))))
+    }
+
+    /// Ready when others need its slot. Nothing is at hand for the handler.
+    pub(super) fn poll_pressure(&mut self, cx: &Context<'_>) -> Poll<()> {
+        match &mut self.state {
+            State::Awake(awake) if awake.rest.is_some() => awake.slot.poll_idle(cx),
+            _ => Poll::Pending,
         }
-        let event = types::TimerEvent { id: timer.id, payload: &timer.payload };
-        self.info(types::Message::Timer(event)).await
     }
 
-    async fn info(&mut self, message: types::Message<'_>) -> Result<(), Ending> {
-        let outcome = drive(
-            &mut self.wire,
-            &self.config,
-            Some(&self.mailbox),
-            self.guest.instance.info(message),
-        )
-        .await;
-        self.carry_out("info", outcome.map_err(|error| Ending::Call("info", error))?).await
-    }
-
-    /// The last call. Its failure is logged by who asked for it.
-    pub(super) async fn terminate(&mut self, ending: &Ending) -> Result<(), Ending> {
-        self.guest.ledger().phase = Phase::Ending;
-        let called = drive(
-            &mut self.wire,
-            &self.config,
-            None,
-            self.guest.instance.terminate(ending.reason()),
-        )
-        .await;
-        called.map_err(|error| Ending::Call("terminate", error))?;
-        let effects = self.guest.commit();
-        self.effects(effects).await;
+    /// Puts it to sleep, unless it can't be before its next callback.
+    ///
+    /// # Errors
+    /// The instance can't be used any more.
+    pub(super) async fn sleep(
+        &mut self,
+        shared: &Shared,
+        id: ConnectionId,
+    ) -> Result<(), CallError> {
+        if let State::Awake(awake) = mem::replace(&mut self.state, State::Gone) {
+            self.state = awake.sleep(shared, id).await?;
+            self.sleeps += u64::from(matches!(self.state, State::Asleep(_)));
+        }
         Ok(())
     }
 }
 
-/// A message as the handler is given it. A Close is not: it is an ending.
-fn frame(message: &Message) -> Option<FrameParam<'_>> {
-    Some(match message {
-        Message::Text(text) => FrameParam::Text(text),
-        Message::Binary(data) => FrameParam::Binary(data),
-        Message::Ping(payload) => FrameParam::Ping(payload),
-        Message::Pong(payload) => FrameParam::Pong(payload),
-        Message::Close(_) => return None,
-    })
+impl Awake {
+    async fn sleep(
+        mut self: Box<Self>,
+        shared: &Shared,
+        id: ConnectionId,
+    ) -> Result<State, CallError> {
+        let snapshot = match self.instance.hibernate().await {
+            Ok(snapshot) => snapshot,
+            Err(StaysAwake::Failed(error)) => return Err(error),
+            Err(why) => {
+                tracing::trace!(plugin = %shared.plugin.name, connection = %id, "stays awake: {why}");
+                return Ok(self.stay());
+            }
+        };
+        let bytes = snapshot.len_bytes();
+        let Ok(ticket) = shared.snapshots.put(snapshot.into_bytes()) else {
+            return Ok(self.stay());
+        };
+        tracing::trace!(plugin = %shared.plugin.name, connection = %id, bytes, "asleep");
+        let Self { instance, slot, .. } = *self;
+        let ledger = instance.into_ledger();
+        drop(slot);
+        let last_timer = ledger.timers.last_id();
+        let ledger = Some(ledger).filter(|ledger| !ledger.holds_nothing());
+        Ok(State::Asleep(Asleep { ticket, ledger, last_timer }))
+    }
+
+    fn stay(mut self: Box<Self>) -> State {
+        self.slot.busy();
+        self.rest = None;
+        State::Awake(self)
+    }
+}
+
+impl Asleep {
+    async fn wake(self, shared: &Shared, id: ConnectionId, slot: Slot) -> Result<Awake, WakeError> {
+        let snapshot = Snapshot::from_bytes(self.ticket.take().await?);
+        let ledger = self.ledger.unwrap_or_else(|| Box::new(Ledger::after(self.last_timer)));
+        let instance = shared.plugin.template.restore(id, ledger, &snapshot).await?;
+        Ok(Awake { instance, slot, rest: None })
+    }
 }

@@ -10,6 +10,7 @@
 //! This is the only place that sees both sockets and guests.
 
 mod buffers;
+mod callbacks;
 mod clocks;
 mod closing;
 mod commands;
@@ -17,9 +18,11 @@ mod ending;
 mod event;
 mod guest;
 mod options;
+mod running;
+mod shared;
 mod wire;
 
-use std::{collections::BTreeSet, future::poll_fn, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -28,22 +31,18 @@ use self::{clocks::Clocks, ending::Ending, event::Event, wire::Wire};
 pub use self::{
     guest::Guest,
     options::{Options, deflate_options},
+    running::Running,
+    shared::Shared,
 };
 use crate::{
-    config::Config,
-    messaging::{ConnectionId, Hub, Mailbox, Room},
-    sandbox::{
-        Effect,
-        types::{Callbacks, Outcome},
-    },
+    messaging::{ConnectionId, Mailbox},
+    sandbox::{Effect, types::Callbacks},
     websocket::{Agreed, ControlPayload, Message},
 };
 
 /// A WebSocket that is open, and its handler.
 pub struct Connection<S> {
-    plugin: Arc<str>,
-    config: Arc<Config>,
-    hub: Arc<Hub>,
+    shared: Arc<Shared>,
     mailbox: Arc<Mailbox>,
     options: Options,
     guest: Guest,
@@ -51,6 +50,12 @@ pub struct Connection<S> {
     clocks: Clocks,
     /// Whether mail is next, where the peer has something as well: they take turns.
     mail_has_turn: bool,
+    seldom: Option<Box<Seldom>>,
+}
+
+/// What few connections have.
+#[derive(Default)]
+struct Seldom {
     /// The topics that the hub knows it to be subscribed to.
     subscribed: BTreeSet<Arc<str>>,
     /// What the handler wants recorded as the reason of the end.
@@ -61,12 +66,8 @@ pub struct Connection<S> {
 pub struct Parts<S> {
     /// Its name.
     pub id: ConnectionId,
-    /// The plugin's name.
-    pub plugin: Arc<str>,
-    /// The settings.
-    pub config: Arc<Config>,
-    /// The plugin's connections.
-    pub hub: Arc<Hub>,
+    /// What it shares with the plugin's others.
+    pub shared: Arc<Shared>,
     /// What `init` asked for.
     pub options: Options,
     /// The compression agreed on, if any.
@@ -82,76 +83,57 @@ pub struct Parts<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Puts one together, and makes it known to others.
     pub fn new(parts: Parts<S>) -> Self {
-        let Parts { id, plugin, config, hub, options, agreed, mut guest, stream, early } = parts;
-        let mail = if options.callbacks.contains(Callbacks::INFO) { config.mailbox_max } else { 0 };
-        let room = Room {
-            mail,
-            mail_bytes: config.mailbox_max_bytes,
-            frame_bytes: config.send_queue_max_bytes,
-            slow_reader: config.slow_reader,
-        };
-        let mailbox = Arc::new(Mailbox::new(id, room));
-        hub.join(&mailbox);
-        guest.open();
+        let Parts { id, shared, options, agreed, guest, stream, early } = parts;
+        let takes_mail = options.callbacks.contains(Callbacks::INFO);
+        let mailbox = Arc::new(Mailbox::new(id, shared.config.clone(), takes_mail));
+        shared.hub.join(&mailbox);
         let wire = Wire::new(stream, &early, &options, agreed.as_ref());
         Self {
-            plugin,
-            config,
-            hub,
+            shared,
             mailbox,
             options,
             guest,
             wire,
             clocks: Clocks::default(),
             mail_has_turn: false,
-            subscribed: BTreeSet::new(),
-            shutdown_reason: None,
+            seldom: None,
         }
     }
 
-    /// Serves the connection to its end.
-    pub async fn run(mut self) {
-        let ending = self.serve().await;
-        // Boxed, so that a connection that goes on has no room for it.
-        Box::pin(self.close(ending)).await;
-    }
-
-    async fn serve(&mut self) -> Ending {
-        if self.options.callbacks.contains(Callbacks::OPENED)
-            && let Err(ending) = self.opened().await
-        {
-            return ending;
-        }
-        loop {
-            let event = poll_fn(|cx| self.poll_event(cx)).await;
-            let handled = match event {
-                Event::Messages(messages) => self.frames(&messages).await,
-                Event::Mail(mail) => self.mail(mail).await,
-                Event::Timer(timer) => self.timer(timer).await,
-                Event::KeepAlive => {
-                    // A peer that takes nothing is not asked whether it is there.
-                    if self.wire.queued_bytes() == 0 {
-                        self.wire.push(&Message::Ping(ControlPayload::default()));
-                    }
-                    Ok(())
-                }
-                Event::End(ending) => Err(ending),
-            };
-            if let Err(ending) = handled {
-                return ending;
+    /// Handles what happened. Returns the connection, unless that was its end.
+    async fn happen(mut self: Box<Self>, event: Event) -> Option<Box<Self>> {
+        match self.handle(event).await {
+            Ok(()) => Some(self),
+            Err(ending) => {
+                Box::pin(self.close(ending)).await;
+                None
             }
         }
     }
 
-    /// Carries out what a callback returned and asked for: first its frames, as
-    /// one run, then its effects. What it asked for beside a return that is not
-    /// valid is not done, as if it had trapped.
-    async fn carry_out(&mut self, callback: &'static str, outcome: Outcome) -> Result<(), Ending> {
-        let ending = self.commands(callback, outcome.commands);
-        let effects = self.guest.commit();
-        let ending = ending?;
-        self.effects(effects).await;
-        ending.map_or(Ok(()), Err)
+    async fn handle(&mut self, event: Event) -> Result<(), Ending> {
+        match event {
+            Event::Opened => self.opened().await,
+            Event::Messages(messages) => self.frames(&messages).await,
+            Event::Mail(mail) => self.mail(mail).await,
+            Event::Timer(timer) => self.timer(timer).await,
+            Event::KeepAlive => {
+                // A peer that takes nothing is not asked whether it is there.
+                if self.wire.queued_bytes() == 0 {
+                    self.wire.push(&Message::Ping(ControlPayload::default()));
+                }
+                Ok(())
+            }
+            Event::Rest => self.rest().await,
+            Event::End(ending) => Err(ending),
+        }
+    }
+
+    /// Puts the handler to sleep, and gives back what the connection needs only
+    /// while something happens.
+    async fn rest(&mut self) -> Result<(), Ending> {
+        self.wire.rest();
+        self.guest.sleep(&self.shared, self.mailbox.id).await.map_err(Ending::Sleep)
     }
 
     /// Does what host calls asked for, letting others have their turn.

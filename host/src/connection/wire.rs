@@ -38,7 +38,7 @@ pub(super) type Messages = SmallVec<[Message; 1]>;
 enum Peer {
     Talking,
     /// No more comes, and nobody was told yet.
-    Ended(End),
+    Ended(Box<End>),
     Done,
 }
 
@@ -51,18 +51,25 @@ enum End {
     Io(io::Error),
 }
 
-/// See the module.
-pub(super) struct Wire<S> {
-    stream: S,
-    decoder: Decoder,
-    read_size: ReadSize,
+/// What there is while something happens. A connection at rest has none.
+#[derive(Debug, Default)]
+struct AtHand {
     /// Bytes read and not decoded yet.
     input: BytesMut,
     /// Messages decoded and not handled yet.
     inbox: VecDeque<Message>,
     inbox_bytes: usize,
-    encoder: Encoder,
+    /// What waits to be written.
     queue: SendQueue,
+}
+
+/// See the module.
+pub(super) struct Wire<S> {
+    stream: S,
+    decoder: Decoder,
+    read_size: ReadSize,
+    at_hand: Option<Box<AtHand>>,
+    encoder: Encoder,
     peer: Peer,
     /// Whether nothing more goes out: a Close was queued, or the socket failed.
     closed: bool,
@@ -91,10 +98,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             },
             encoder: Encoder::new(agreed),
             read_size: ReadSize::default(),
-            input: BytesMut::from(&early[..]),
-            inbox: VecDeque::new(),
-            inbox_bytes: 0,
-            queue: SendQueue::default(),
+            at_hand: Some(Box::new(AtHand { input: early[..].into(), ..AtHand::default() })),
             peer: Peer::Talking,
             closed: false,
             last_read: Instant::now(),
@@ -120,13 +124,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// How many bytes wait to be written.
     pub(super) fn queued_bytes(&self) -> usize {
-        self.queue.len_bytes()
+        self.at_hand.as_ref().map_or(0, |at_hand| at_hand.queue.len_bytes())
+    }
+
+    fn at_hand(&mut self) -> &mut AtHand {
+        self.at_hand.get_or_insert_default()
     }
 
     /// Queues a message.
     pub(super) fn push(&mut self, message: &Message) {
         if !self.closed {
-            self.encoder.push(message, &mut self.queue);
+            self.encoder.push(message, &mut self.at_hand.get_or_insert_default().queue);
         }
     }
 
@@ -141,30 +149,40 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         self.encoder.set_compressing(compressing);
     }
 
+    /// Gives back what it needs only while something happens.
+    pub(super) fn rest(&mut self) {
+        self.encoder.reset();
+        self.at_hand = self.at_hand.take().filter(|at_hand| {
+            let AtHand { input, inbox, inbox_bytes: _, queue } = &**at_hand;
+            !(input.is_empty() && inbox.is_empty() && queue.is_empty())
+        });
+    }
+
     /// Queues a frame that goes to many.
     pub(super) fn push_shared(&mut self, frame: &SharedFrame) {
         if !self.closed {
-            self.encoder.push_shared(frame, &mut self.queue);
+            self.encoder.push_shared(frame, &mut self.at_hand.get_or_insert_default().queue);
         }
     }
 
     /// Whether messages wait to be handled.
     pub(super) fn has_messages(&self) -> bool {
-        !self.inbox.is_empty()
+        self.at_hand.as_ref().is_some_and(|at_hand| !at_hand.inbox.is_empty())
     }
 
     /// Takes the messages at hand, up to these limits, but one at least.
     pub(super) fn take_messages(&mut self, count_max: usize, bytes_max: usize) -> Messages {
+        let AtHand { inbox, inbox_bytes, .. } = self.at_hand();
         let mut bytes = 0;
         let fits = |message: &&Message| {
             bytes += message.len_bytes();
             bytes <= bytes_max
         };
-        let count = self.inbox.iter().take(count_max).take_while(fits).count();
-        let taken: Messages = self.inbox.drain(..count.max(1).min(self.inbox.len())).collect();
-        self.inbox_bytes -= taken.iter().map(Message::len_bytes).sum::<usize>();
-        if self.inbox.is_empty() && self.inbox.capacity() > INBOX_KEPT {
-            self.inbox = VecDeque::new();
+        let count = inbox.iter().take(count_max).take_while(fits).count();
+        let taken: Messages = inbox.drain(..count.max(1).min(inbox.len())).collect();
+        *inbox_bytes -= taken.iter().map(Message::len_bytes).sum::<usize>();
+        if inbox.is_empty() && inbox.capacity() > INBOX_KEPT {
+            *inbox = VecDeque::new();
         }
         taken
     }
@@ -172,10 +190,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// Why nothing more comes.
     pub(super) fn take_end(&mut self) -> Option<Ending> {
         match mem::replace(&mut self.peer, Peer::Done) {
-            Peer::Ended(End::Close(frame)) => Some(Ending::Remote(frame)),
-            Peer::Ended(End::Decode(error)) => Some(Ending::Decode(error)),
-            Peer::Ended(End::Gone) => Some(Ending::Gone),
-            Peer::Ended(End::Io(error)) => Some(Ending::Io(error)),
+            Peer::Ended(end) => Some(match *end {
+                End::Close(frame) => Ending::Remote(frame),
+                End::Decode(error) => Ending::Decode(error),
+                End::Gone => Ending::Gone,
+                End::Io(error) => Ending::Io(error),
+            }),
             before => {
                 self.peer = before;
                 None
@@ -189,16 +209,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         if !self.active || !self.is_talking() {
             return Poll::Pending;
         }
-        if self.input.is_empty() {
+        if self.at_hand.as_ref().is_none_or(|at_hand| at_hand.input.is_empty()) {
             match self.poll_fill(cx) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(0)) => self.peer = Peer::Ended(End::Gone),
+                Poll::Ready(Ok(0)) => self.end(End::Gone),
                 Poll::Ready(Ok(_)) => self.last_read = Instant::now(),
-                Poll::Ready(Err(error)) => self.peer = Peer::Ended(End::Io(error)),
+                Poll::Ready(Err(error)) => self.end(End::Io(error)),
             }
         }
         self.decode();
         Poll::Ready(())
+    }
+
+    fn end(&mut self, end: End) {
+        self.peer = Peer::Ended(Box::new(end));
     }
 
     fn is_talking(&self) -> bool {
@@ -223,7 +247,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         match read {
             Poll::Ready(Ok(len @ 1..)) => {
                 self.read_size.learn(len, room);
-                self.input = buffer;
+                self.at_hand().input = buffer;
             }
             _ => buffers::give(buffer),
         }
@@ -232,21 +256,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// Decodes everything that was read.
     fn decode(&mut self) {
+        let mut input = mem::take(&mut self.at_hand().input);
         while self.is_talking() {
-            let decoded = self.decoder.decode(&mut self.input);
+            let decoded = self.decoder.decode(&mut input);
             if let Ok(None) = decoded {
                 break;
             }
             self.take_decoded(decoded);
         }
-        buffers::give(mem::take(&mut self.input));
+        buffers::give(input);
     }
 
     fn take_decoded(&mut self, decoded: Result<Option<Message>, DecodeError>) {
         match decoded {
             Ok(None) => {}
-            Ok(Some(Message::Close(frame))) => self.peer = Peer::Ended(End::Close(frame)),
-            Err(error) => self.peer = Peer::Ended(End::Decode(error)),
+            Ok(Some(Message::Close(frame))) => self.end(End::Close(frame)),
+            Err(error) => self.end(End::Decode(error)),
             Ok(Some(Message::Ping(payload))) => {
                 self.push(&Message::Pong(payload.clone()));
                 self.keep_control(Message::Ping(payload));
@@ -263,13 +288,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     fn keep(&mut self, message: Message) {
-        self.inbox_bytes += message.len_bytes();
-        self.inbox.push_back(message);
+        let at_hand = self.at_hand();
+        at_hand.inbox_bytes += message.len_bytes();
+        at_hand.inbox.push_back(message);
     }
 
     /// Writes what is queued.
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.queue.is_empty() {
+        while self.queued_bytes() > 0 {
             match self.poll_write_once(cx) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(_)) => {}
@@ -284,11 +310,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// chunks.
     fn poll_write_once(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let mut stream = Pin::new(&mut self.stream);
-        if self.queue.chunk().len() < self.queue.len_bytes() {
-            return poll_write_buf(stream, cx, &mut self.queue);
+        let queue = &mut self.at_hand.get_or_insert_default().queue;
+        if queue.chunk().len() < queue.len_bytes() {
+            return poll_write_buf(stream, cx, queue);
         }
-        let written = ready!(stream.as_mut().poll_write(cx, self.queue.chunk()))?;
-        self.queue.advance(written);
+        let written = ready!(stream.as_mut().poll_write(cx, queue.chunk()))?;
+        queue.advance(written);
         Poll::Ready(Ok(written))
     }
 
@@ -297,8 +324,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     pub(super) fn pump(&mut self, cx: &mut Context<'_>, config: &Config) {
         loop {
             self.write_some(cx, config);
-            let has_room = self.inbox.len() < config.frames_batch_max
-                && self.inbox_bytes < config.read_ahead_max_bytes
+            let AtHand { inbox, inbox_bytes, .. } = self.at_hand();
+            let has_room = inbox.len() < config.frames_batch_max
+                && *inbox_bytes < config.read_ahead_max_bytes
                 && self.room(config).is_some();
             if !has_room || self.poll_read(cx).is_pending() {
                 return;
@@ -309,9 +337,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// How many bytes may be queued before nothing more is read; none: too many
     /// wait already.
     pub(super) fn room(&self, config: &Config) -> Option<usize> {
-        (config.send_queue_high_bytes + 1)
-            .checked_sub(self.queue.len_bytes())
-            .filter(|room| *room > 0)
+        (config.send_queue_high_bytes + 1).checked_sub(self.queued_bytes()).filter(|room| *room > 0)
     }
 
     /// Writes what can be. When the socket fails, what is queued and what would
@@ -319,15 +345,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     ///
     /// A peer that is held back, and takes what it gets, is not silent.
     pub(super) fn write_some(&mut self, cx: &mut Context<'_>, config: &Config) {
-        let before = self.queue.len_bytes();
+        let before = self.queued_bytes();
         if let Poll::Ready(Err(error)) = self.poll_write(cx) {
-            self.queue = SendQueue::default();
+            self.at_hand().queue = SendQueue::default();
             self.closed = true;
             if self.is_talking() {
-                self.peer = Peer::Ended(End::Io(error));
+                self.end(End::Io(error));
             }
         }
-        if before > config.send_queue_high_bytes && self.queue.len_bytes() < before {
+        if before > config.send_queue_high_bytes && self.queued_bytes() < before {
             self.last_read = Instant::now();
         }
     }
@@ -337,7 +363,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     pub(super) fn poll_peer_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.active = true;
         loop {
-            (self.inbox_bytes, self.inbox) = (0, VecDeque::new());
+            let at_hand = self.at_hand();
+            (at_hand.inbox_bytes, at_hand.inbox) = (0, VecDeque::new());
             if !self.is_talking() {
                 return Poll::Ready(());
             }

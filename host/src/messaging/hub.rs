@@ -148,16 +148,10 @@ mod tests {
     use std::task::{Context, Waker};
 
     use super::*;
-    use crate::{
-        config::SlowReader,
-        messaging::mailbox::{Room, Urgent},
-        websocket::Message,
-    };
+    use crate::{messaging::mailbox::Urgent, websocket::Message};
 
     fn member(hub: &Hub) -> Arc<Mailbox> {
-        let room =
-            Room { mail: 10, mail_bytes: 1000, frame_bytes: 1000, slow_reader: SlowReader::Close };
-        let mailbox = Arc::new(Mailbox::new(ConnectionId::random(), room));
+        let mailbox = Arc::new(Mailbox::new(ConnectionId::random(), Arc::default(), true));
         hub.join(&mailbox);
         mailbox
     }

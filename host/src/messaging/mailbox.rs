@@ -12,7 +12,10 @@ use std::{
 use bytes::Bytes;
 
 use super::ConnectionId;
-use crate::{config::SlowReader, websocket::SharedFrame};
+use crate::{
+    config::{Config, SlowReader},
+    websocket::SharedFrame,
+};
 
 /// What it takes to keep a published frame, beside its payload.
 pub const FRAME_OVERHEAD_BYTES: usize = size_of::<SharedFrame>();
@@ -47,19 +50,6 @@ impl Mail {
     }
 }
 
-/// How much may wait for one connection.
-#[derive(Clone, Copy, Debug)]
-pub struct Room {
-    /// Messages for its handler.
-    pub mail: usize,
-    /// Their bytes.
-    pub mail_bytes: usize,
-    /// Bytes of frames for its socket.
-    pub frame_bytes: usize,
-    /// What happens when frames have no room.
-    pub slow_reader: SlowReader,
-}
-
 /// What became of something left for a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Left {
@@ -76,7 +66,10 @@ pub enum Left {
 pub struct Mailbox {
     /// Whose it is.
     pub id: ConnectionId,
-    room: Room,
+    /// How much may wait here.
+    config: Arc<Config>,
+    /// Whether its handler wants messages.
+    takes_mail: bool,
     /// Whether the owner has to look inside: something waits, or it isn't known
     /// whom to wake. False nearly always, which saves the owner the lock.
     rung: AtomicBool,
@@ -85,15 +78,21 @@ pub struct Mailbox {
 
 #[derive(Debug, Default)]
 struct Inside {
-    mail: VecDeque<Mail>,
-    mail_bytes: usize,
-    frames: VecDeque<SharedFrame>,
-    frame_bytes: usize,
+    /// None, and no room for it, nearly always.
+    waiting: Option<Box<Waiting>>,
     frames_lost: bool,
     frames_dropped: u64,
     shutdown: bool,
     closed: bool,
     owner: Option<Waker>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    mail: VecDeque<Mail>,
+    mail_bytes: usize,
+    frames: VecDeque<SharedFrame>,
+    frame_bytes: usize,
 }
 
 /// What can't wait for a callback, or needs none.
@@ -108,10 +107,11 @@ pub enum Urgent {
 }
 
 impl Mailbox {
-    /// An empty one.
+    /// An empty one, with the room that the settings say: for frames, and for
+    /// messages if the handler `takes_mail`.
     #[must_use]
-    pub fn new(id: ConnectionId, room: Room) -> Self {
-        Self { id, room, rung: AtomicBool::new(true), inside: Mutex::default() }
+    pub fn new(id: ConnectionId, config: Arc<Config>, takes_mail: bool) -> Self {
+        Self { id, config, takes_mail, rung: AtomicBool::new(true), inside: Mutex::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inside> {
@@ -121,12 +121,16 @@ impl Mailbox {
     /// Leaves a message for the handler. One that is too many is dropped.
     pub fn leave(&self, mail: Mail) -> Left {
         let mut inside = self.lock();
-        let bytes = inside.mail_bytes + mail.bytes();
-        if inside.closed || inside.mail.len() >= self.room.mail || bytes > self.room.mail_bytes {
+        if inside.closed || !self.takes_mail {
             return Left::Dropped;
         }
-        inside.mail_bytes = bytes;
-        inside.mail.push_back(mail);
+        let waiting = inside.waiting.get_or_insert_default();
+        let bytes = waiting.mail_bytes + mail.bytes();
+        if waiting.mail.len() >= self.config.mailbox_max || bytes > self.config.mailbox_max_bytes {
+            return Left::Dropped;
+        }
+        waiting.mail_bytes = bytes;
+        waiting.mail.push_back(mail);
         self.ring(inside);
         Left::Waiting
     }
@@ -135,16 +139,17 @@ impl Mailbox {
     /// ends the connection, its owner is told.
     pub fn leave_frame(&self, frame: SharedFrame) -> Left {
         let mut inside = self.lock();
-        let bytes = inside.frame_bytes + frame_bytes(&frame);
         if inside.closed || inside.frames_lost {
             return Left::Dropped;
         }
-        if bytes > self.room.frame_bytes {
+        let waiting = inside.waiting.get_or_insert_default();
+        let bytes = waiting.frame_bytes + frame_bytes(&frame);
+        if bytes > self.config.send_queue_max_bytes {
             self.no_room(inside);
             return Left::Dropped;
         }
-        inside.frame_bytes = bytes;
-        inside.frames.push_back(frame);
+        waiting.frame_bytes = bytes;
+        waiting.frames.push_back(frame);
         self.ring(inside);
         Left::Waiting
     }
@@ -152,7 +157,7 @@ impl Mailbox {
     /// A frame was dropped. The first of a connection is told at once, their
     /// number at its end.
     fn no_room(&self, mut inside: MutexGuard<'_, Inside>) {
-        match self.room.slow_reader {
+        match self.config.slow_reader {
             SlowReader::Close => {
                 inside.frames_lost = true;
                 self.ring(inside);
@@ -200,13 +205,19 @@ impl Mailbox {
         if inside.frames_lost {
             return Some(Urgent::FramesLost);
         }
-        if room_bytes > 0 && !inside.frames.is_empty() {
-            return Some(Urgent::Frames(inside.take_frames(room_bytes)));
+        if let Some(waiting) = &mut inside.waiting
+            && room_bytes > 0
+            && !waiting.frames.is_empty()
+        {
+            return Some(Urgent::Frames(waiting.take_frames(room_bytes)));
         }
         if !inside.owner.as_ref().is_some_and(|owner| owner.will_wake(cx.waker())) {
             inside.owner = Some(cx.waker().clone());
         }
-        if inside.mail.is_empty() && inside.frames.is_empty() {
+        let empty =
+            |waiting: &mut Box<Waiting>| waiting.mail.is_empty() && waiting.frames.is_empty();
+        if inside.waiting.as_mut().is_none_or(empty) {
+            inside.waiting = None;
             self.rung.store(false, Ordering::Release);
         }
         None
@@ -218,18 +229,20 @@ impl Mailbox {
             return None;
         }
         let mut inside = self.lock();
-        let mail = inside.mail.pop_front()?;
-        inside.mail_bytes -= mail.bytes();
+        let waiting = inside.waiting.as_mut()?;
+        let mail = waiting.mail.pop_front()?;
+        waiting.mail_bytes -= mail.bytes();
         Some(mail)
     }
 
     /// Forgets what was published to a topic and has not arrived.
     pub fn forget_topic(&self, topic: &str) {
         let mut inside = self.lock();
-        inside
-            .mail
-            .retain(|mail| !matches!(mail, Mail::Published { topic: of, .. } if **of == *topic));
-        inside.mail_bytes = inside.mail.iter().map(Mail::bytes).sum();
+        let Some(waiting) = &mut inside.waiting else { return };
+        let of_it =
+            |mail: &Mail| matches!(mail, Mail::Published { topic: of, .. } if **of == *topic);
+        waiting.mail.retain(|mail| !of_it(mail));
+        waiting.mail_bytes = waiting.mail.iter().map(Mail::bytes).sum();
     }
 
     /// Takes nothing any more. Returns how many frames were dropped while the
@@ -245,7 +258,7 @@ fn frame_bytes(frame: &SharedFrame) -> usize {
     FRAME_OVERHEAD_BYTES + frame.len_bytes()
 }
 
-impl Inside {
+impl Waiting {
     fn take_frames(&mut self, room_bytes: usize) -> VecDeque<SharedFrame> {
         let mut taken = 0;
         let fits = |frame: &&SharedFrame| {
@@ -271,8 +284,14 @@ mod tests {
     }
 
     fn mailbox_of(slow_reader: SlowReader) -> Mailbox {
-        let room = Room { mail: 2, mail_bytes: 10, frame_bytes: 100, slow_reader };
-        Mailbox::new(ConnectionId::random(), room)
+        let config = Config {
+            mailbox_max: 2,
+            mailbox_max_bytes: 10,
+            send_queue_max_bytes: 100,
+            slow_reader,
+            ..Config::default()
+        };
+        Mailbox::new(ConnectionId::random(), Arc::new(config), true)
     }
 
     fn mail(payload: &'static str) -> Mail {
@@ -348,7 +367,14 @@ mod tests {
         assert!(
             matches!(urgent(&mailbox, 1), Some(Urgent::Frames(frames)) if lengths(&frames) == [3])
         );
-        assert_eq!(mailbox.lock().frame_bytes, 0);
+        assert_eq!(mailbox.lock().waiting.as_ref().map(|waiting| waiting.frame_bytes), Some(0));
+    }
+
+    #[test]
+    fn what_nobody_wants_is_dropped() {
+        let mailbox = Mailbox::new(ConnectionId::random(), Arc::default(), false);
+        assert_eq!(mailbox.leave(mail("a")), Left::Dropped);
+        assert_eq!(mailbox.leave_frame(frame(b"a")), Left::Waiting);
     }
 
     #[test]

@@ -9,4 +9,4 @@ mod mailbox;
 
 pub use hub::Hub;
 pub use id::{ConnectionId, InvalidId};
-pub use mailbox::{FRAME_OVERHEAD_BYTES, Left, Mail, Mailbox, Room, Urgent};
+pub use mailbox::{FRAME_OVERHEAD_BYTES, Left, Mail, Mailbox, Urgent};

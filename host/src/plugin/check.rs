@@ -9,7 +9,7 @@ use wasmtime::{
 };
 
 use super::error::Problem;
-use crate::sandbox::template::HANDLER;
+use crate::{hibernation, sandbox::template::HANDLER};
 
 /// The functions of the handler.
 const FUNCTIONS: [&str; 7] = ["init", "opened", "frames", "info", "terminate", "save", "restore"];
@@ -33,16 +33,17 @@ pub(super) fn magic(bytes: &[u8]) -> Result<(), Problem> {
     }
 }
 
-/// Checks that everything imported is granted.
-pub(super) fn imports(component: &Component) -> Result<(), Problem> {
-    let granted = |name: &str| GRANTED.iter().any(|package| name.starts_with(package));
-    let refused: Vec<String> = component
+/// Checks that everything imported is granted, and says what it is. A component
+/// that was rewritten imports the host's side of hibernation, which is left out:
+/// it had no such imports of its own.
+pub(super) fn imports(component: &Component, rewritten: bool) -> Result<Vec<String>, Problem> {
+    let (granted, refused): (Vec<_>, Vec<_>) = component
         .component_type()
         .imports(component.engine())
         .map(|(name, _)| name.to_owned())
-        .filter(|name| !granted(name))
-        .collect();
-    if refused.is_empty() { Ok(()) } else { Err(Problem::NotGranted(refused)) }
+        .filter(|name| !(rewritten && name.starts_with(hibernation::PRIVATE)))
+        .partition(|name| GRANTED.iter().any(|package| name.starts_with(package)));
+    if refused.is_empty() { Ok(granted) } else { Err(Problem::NotGranted(refused)) }
 }
 
 /// Checks that the handler is exported, with all its functions.
@@ -55,6 +56,7 @@ pub(super) fn exports(component: &Component) -> Result<(), Problem> {
             ComponentItem::ComponentInstance(handler) if name == HANDLER => {
                 return functions(engine, &handler);
             }
+            _ if name.starts_with(hibernation::PRIVATE) => {}
             _ => names.push(name.to_owned()),
         }
     }

@@ -8,10 +8,12 @@ use wasmtime::{Engine, component::Component};
 use super::{
     check,
     error::{LoadError, Problem},
+    facts::{Facts, code_bytes, core_modules},
 };
 use crate::{
     config::Config,
-    sandbox::{Template, template::TemplateError},
+    hibernation::{self, Baseline, Layout, Rewritten, Unfit},
+    sandbox::{Template, engine::unpooled, limits::Limits, template::TemplateError},
 };
 
 /// A plugin that connections can be served by.
@@ -21,6 +23,8 @@ pub struct Plugin {
     pub name: Arc<str>,
     /// SHA-256 of the file, in hexadecimal digits: its version.
     pub digest: String,
+    /// What it is made of.
+    pub facts: Arc<Facts>,
     /// What instances are made from.
     pub template: Template,
 }
@@ -44,30 +48,75 @@ async fn prepare(
     config: Arc<Config>,
 ) -> Result<Plugin, Problem> {
     check::magic(&bytes)?;
-    let digest = digest(&bytes);
-    let component = compile(engine.clone(), bytes).await?;
+    let version: [u8; 32] = Sha256::digest(&bytes).into();
+    let (compiler, file_bytes) = (engine.clone(), bytes.len());
+    let Compiled { component, core_modules, rewritten } =
+        off_thread(move || compile(&compiler, bytes)).await?.map_err(Problem::Invalid)?;
     check::exports(&component)?;
-    check::imports(&component)?;
+    let facts = Facts {
+        file_bytes,
+        code_bytes: code_bytes(&component),
+        core_modules,
+        layout: rewritten.as_ref().ok().cloned(),
+        imports: check::imports(&component, rewritten.is_ok())?,
+    };
     let name: Arc<str> = name.into();
-    let template =
-        Template::new(name.clone(), &component, config).await.map_err(|error| match error {
+    let baseline = baseline(component.clone(), rewritten, version, config.clone());
+    let template = Template::new(name.clone(), &component, baseline, config).await.map_err(
+        |error| match error {
             TemplateError::Import(error) => Problem::OtherImport(format!("{error:#}")),
             TemplateError::Start(error) => Problem::Start(error),
             TemplateError::Export(error) => Problem::OtherType(error.to_string()),
-        })?;
-    Ok(Plugin { name, digest, template })
+        },
+    )?;
+    Ok(Plugin { name, digest: hexadecimal(&version), facts: Arc::new(facts), template })
 }
 
-/// Compiles off the I/O threads: it takes a while.
-async fn compile(engine: Engine, bytes: Vec<u8>) -> Result<Component, Problem> {
-    tokio::task::spawn_blocking(move || Component::from_binary(&engine, &bytes))
+/// A component, and whether it could be rewritten.
+struct Compiled {
+    component: Component,
+    core_modules: usize,
+    rewritten: Result<Layout, Unfit>,
+}
+
+/// Rewrites a component, if that can be, and compiles it.
+fn compile(engine: &Engine, bytes: Vec<u8>) -> Result<Compiled, String> {
+    let core_modules = core_modules(&bytes);
+    let (bytes, rewritten) = match hibernation::rewrite(&bytes) {
+        Ok(Rewritten { bytes, layout }) => (bytes, Ok(layout)),
+        Err(unfit) => (bytes, Err(unfit)),
+    };
+    let component = Component::from_binary(engine, &bytes).map_err(|error| format!("{error:#}"))?;
+    Ok(Compiled { component, core_modules, rewritten })
+}
+
+/// Takes the image of a fresh instance, if all are alike.
+async fn baseline(
+    component: Component,
+    rewritten: Result<Layout, Unfit>,
+    version: [u8; 32],
+    config: Arc<Config>,
+) -> Result<Baseline, Unfit> {
+    let layout = rewritten?;
+    let id = *version.first_chunk().expect("a SHA-256 has 32 bytes");
+    let captured = off_thread(move || {
+        let engine = unpooled(&config).map_err(|error| Unfit::Unreadable(format!("{error:#}")))?;
+        Baseline::capture(&engine, &component, id, layout, Limits::new(&config))
+    });
+    captured.await.map_err(|problem| Unfit::Unreadable(problem.to_string()))?
+}
+
+/// Works off the I/O threads: it takes a while.
+async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work)
         .await
-        .map_err(|panic| Problem::Invalid(format!("the compiler failed: {panic}")))?
-        .map_err(|error| Problem::Invalid(format!("{error:#}")))
+        .map_err(|panic| Problem::Invalid(format!("the compiler failed: {panic}")))
 }
 
-fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
     })

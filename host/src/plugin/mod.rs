@@ -3,7 +3,9 @@
 
 mod check;
 mod error;
+mod facts;
 mod load;
 
 pub use error::LoadError;
+pub use facts::Facts;
 pub use load::{Plugin, load};

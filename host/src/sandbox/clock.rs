@@ -3,7 +3,14 @@
 
 use std::{sync::LazyLock, time::Instant};
 
-use wasmtime_wasi::HostMonotonicClock;
+use wasmtime::{Result, component::Resource};
+use wasmtime_wasi::{
+    HostMonotonicClock,
+    clocks::WasiClocksView as _,
+    p2::{DynPollable, bindings::clocks::monotonic_clock::Host},
+};
+
+use super::state::State;
 
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
@@ -23,5 +30,24 @@ impl HostMonotonicClock for ProcessClock {
 
     fn now(&self) -> u64 {
         now_ns()
+    }
+}
+
+/// WASI's functions, but that the state is told of pollables.
+impl Host for State {
+    fn now(&mut self) -> Result<u64> {
+        self.clocks().now()
+    }
+
+    fn resolution(&mut self) -> Result<u64> {
+        self.clocks().resolution()
+    }
+
+    fn subscribe_instant(&mut self, when: u64) -> Result<Resource<DynPollable>> {
+        self.clock_to_poll().subscribe_instant(when)
+    }
+
+    fn subscribe_duration(&mut self, after: u64) -> Result<Resource<DynPollable>> {
+        self.clock_to_poll().subscribe_duration(after)
     }
 }

@@ -16,8 +16,9 @@ pub const EPOCH: Duration = Duration::from_millis(1);
 
 /// Instances that serve no connection: those that check a plugin which is loaded.
 const SPARE_INSTANCES: u32 = 4;
-/// Core instances that one component may be made of.
-const CORE_INSTANCES_PER_COMPONENT: u32 = 20;
+/// Core instances that one component may be made of: its own, and the one that
+/// makes its state reachable.
+const CORE_INSTANCES_PER_COMPONENT: u32 = 20 + 1;
 /// Memories and tables that one component may have.
 const MEMORIES_PER_COMPONENT: u32 = 4;
 const TABLES_PER_COMPONENT: u32 = 10;
@@ -45,16 +46,8 @@ const TABLE_KEEP_RESIDENT_BYTES: usize = 64 * 1024;
 /// which the settings ask for.
 pub fn engine(config: &Config, cache: Option<&Path>) -> Result<Engine> {
     check_mappings(config.instances_max)?;
-    let mut wasmtime = Wasmtime::new();
-    wasmtime
-        .concurrency_support(false)
-        .epoch_interruption(true)
-        .max_wasm_stack(WASM_STACK_BYTES)
-        .async_stack_size(FIBER_STACK_BYTES)
-        .memory_reservation(reservation(config))
-        .memory_reservation_for_growth(0)
-        .memory_may_move(false)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config)));
+    let mut wasmtime = code(config);
+    wasmtime.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config)));
     if let Some(directory) = cache {
         wasmtime.cache(Some(open_cache(directory)?));
     }
@@ -66,6 +59,29 @@ pub fn engine(config: &Config, cache: Option<&Path>) -> Result<Engine> {
     })?;
     start_epochs(engine.weak())?;
     Ok(engine)
+}
+
+/// An engine that runs code compiled by [`engine`]'s, without a pool and
+/// without a clock: for instances that serve no connection.
+///
+/// # Errors
+/// Only if the machine can't run WebAssembly.
+pub fn unpooled(config: &Config) -> Result<Engine> {
+    Engine::new(&code(config))
+}
+
+/// What decides on the compiled code.
+fn code(config: &Config) -> Wasmtime {
+    let mut wasmtime = Wasmtime::new();
+    wasmtime
+        .concurrency_support(false)
+        .epoch_interruption(true)
+        .max_wasm_stack(WASM_STACK_BYTES)
+        .async_stack_size(FIBER_STACK_BYTES)
+        .memory_reservation(reservation(config))
+        .memory_reservation_for_growth(0)
+        .memory_may_move(false);
+    wasmtime
 }
 
 /// Linux ends a process that asks for more mappings than `vm.max_map_count`:

@@ -5,6 +5,10 @@ use wasmtime::{
     Result,
     component::{HasSelf, Linker},
 };
+use wasmtime_wasi::p2::bindings::{
+    cli::{stderr, stdout},
+    clocks::monotonic_clock,
+};
 
 use super::{
     bindings::{
@@ -14,20 +18,36 @@ use super::{
             types::{self, ErrorResult as Error, FrameResult as Frame},
         },
     },
+    hibernation::handles,
     log::GuestLog,
     state::State,
 };
+use crate::hibernation;
 
-/// Makes available what every plugin is granted: the contract's interfaces, and
-/// of WASI 0.2 clocks, randomness, output to the log, and a file system and an
-/// environment with nothing in them (Rust's standard library asks for both).
+/// Makes available what every plugin is granted: the contract's interfaces,
+/// the host's side of hibernation, and of WASI 0.2 clocks, randomness, output to
+/// the log, and a file system and an environment with nothing in them (Rust's
+/// standard library asks for both).
 ///
 /// # Errors
 /// Only if two interfaces had the same name.
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     Plugin::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    hibernation::add_to_linker(linker, |state| &mut state.transfer)?;
+    handles::add_to_linker(linker)?;
     wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(linker)?;
+    add_own(linker)?;
     add_wasi_rest(linker)
+}
+
+/// Output to the log and the clock, in place of WASI's.
+fn add_own(linker: &mut Linker<State>) -> Result<()> {
+    linker.allow_shadowing(true);
+    stdout::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    stderr::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    monotonic_clock::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    linker.allow_shadowing(false);
+    Ok(())
 }
 
 /// What Rust's and C's standard libraries import besides `wasi:http/proxy`'s part.

@@ -12,11 +12,13 @@ use super::{
     callbacks::{Callback, Callbacks, Checked},
     deadline::{self, Allowance, Clock},
     error::CallError,
+    hibernation::Hibernation,
     ledger::Ledger,
     log::GuestLog,
+    sources::Sources,
     state::State,
 };
-use crate::{config::Config, messaging::ConnectionId};
+use crate::{config::Config, hibernation::Unfit, messaging::ConnectionId};
 
 /// A component from which instances are made: compiled, linked and checked.
 #[derive(Clone)]
@@ -25,15 +27,18 @@ pub struct Template {
     pub(super) pre: InstancePre<State>,
     pub(super) callbacks: Arc<Callbacks>,
     pub(super) config: Arc<Config>,
+    pub(super) sources: Arc<dyn Sources>,
+    pub(super) hibernation: Arc<Result<Hibernation, Unfit>>,
 }
 
 /// A live instance. After a call that failed it is only good for dropping.
 pub struct Instance {
-    store: Store<State>,
-    component: Component,
+    pub(super) store: Store<State>,
+    pub(super) component: Component,
     callbacks: Arc<Callbacks>,
     clock: Arc<Clock>,
     allowance: Allowance,
+    pub(super) hibernation: Arc<Result<Hibernation, Unfit>>,
 }
 
 impl Template {
@@ -43,14 +48,38 @@ impl Template {
         &self.name
     }
 
+    /// Gives its instances these clocks and random numbers in place of the
+    /// process's: to repeat what they do, and to test.
+    #[must_use]
+    pub fn with_sources(mut self, sources: Arc<dyn Sources>) -> Self {
+        self.sources = sources;
+        self
+    }
+
     /// Makes an instance, and runs its start functions.
     ///
     /// # Errors
     /// A trap or an overrun in a start function; no room in the pool.
     pub async fn instantiate(&self, id: ConnectionId) -> Result<Instance, CallError> {
-        let (store, component, clock) = start(&self.name, &self.pre, &self.config, id).await?;
-        let callbacks = self.callbacks.clone();
-        Ok(Instance { store, component, callbacks, clock, allowance: allowance(&self.config) })
+        self.instantiate_with(id, Box::default()).await
+    }
+
+    /// Makes an instance that goes on with a ledger.
+    pub(super) async fn instantiate_with(
+        &self,
+        id: ConnectionId,
+        ledger: Box<Ledger>,
+    ) -> Result<Instance, CallError> {
+        let (store, component, clock) =
+            start(&self.name, &self.pre, &self.config, &self.sources, id, ledger).await?;
+        Ok(Instance {
+            store,
+            component,
+            callbacks: self.callbacks.clone(),
+            clock,
+            allowance: allowance(&self.config),
+            hibernation: self.hibernation.clone(),
+        })
     }
 }
 
@@ -59,10 +88,13 @@ pub(super) async fn start(
     name: &Arc<str>,
     pre: &InstancePre<State>,
     config: &Arc<Config>,
+    sources: &Arc<dyn Sources>,
     id: ConnectionId,
+    mut ledger: Box<Ledger>,
 ) -> Result<(Store<State>, Component, Arc<Clock>), CallError> {
-    let log = Arc::new(GuestLog::new(name.clone(), id, config));
-    let state = State::new(config.clone(), log, Box::default());
+    let log = ledger.log.take();
+    let log = log.unwrap_or_else(|| Arc::new(GuestLog::new(name.clone(), id, config)));
+    let state = State::new(config.clone(), sources.clone(), log, ledger);
     let mut store = Store::new(pre.engine(), state);
     store.limiter(|state| &mut state.limits);
     store.set_hostcall_fuel(hostcall_fuel(config));
@@ -92,6 +124,12 @@ impl Instance {
     /// What the connection holds of the host, and what its handler asked for.
     pub fn ledger(&mut self) -> &mut Ledger {
         &mut self.store.data_mut().ledger
+    }
+
+    /// What its memories have now, in all.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.store.data().limits.memory_bytes()
     }
 
     /// Calls `init`.
@@ -151,6 +189,10 @@ impl Instance {
             }
             None => Err(wasmtime::format_err!("`{}` is not there", C::NAME)),
         };
-        called.map_err(|error| CallError::new(&error, self.store.data().limits.hit()))
+        called.map_err(|error| self.call_error(&error))
+    }
+
+    pub(super) fn call_error(&self, error: &wasmtime::Error) -> CallError {
+        CallError::new(error, self.store.data().limits.hit())
     }
 }

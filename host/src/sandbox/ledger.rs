@@ -13,6 +13,7 @@ use bytes::Bytes;
 
 use super::{
     bindings::wshost::handler::types::{ErrorResult as Error, FrameResult as Frame},
+    log::GuestLog,
     timers::Timers,
 };
 use crate::{
@@ -75,6 +76,8 @@ pub struct Ledger {
     pub timers: Timers,
     /// The topics it is subscribed to, those of `effects` counted.
     pub topics: BTreeSet<Arc<str>>,
+    /// Its log, while its instance sleeps and something in it is not finished.
+    pub(super) log: Option<Arc<GuestLog>>,
     effects: Vec<Effect>,
     effects_bytes: usize,
 }
@@ -88,6 +91,7 @@ impl Default for Ledger {
             phase: Phase::Init,
             timers: Timers::default(),
             topics: BTreeSet::new(),
+            log: None,
             effects: Vec::new(),
             effects_bytes: 0,
         }
@@ -95,6 +99,22 @@ impl Default for Ledger {
 }
 
 impl Ledger {
+    /// One of an open connection that holds nothing, and has started so many
+    /// timers.
+    #[must_use]
+    pub fn after(last_timer: u64) -> Self {
+        Self { phase: Phase::Open, timers: Timers::after(last_timer), ..Self::default() }
+    }
+
+    /// Whether there is nothing in it but how many timers there were.
+    #[must_use]
+    pub fn holds_nothing(&self) -> bool {
+        self.timers.is_empty()
+            && self.topics.is_empty()
+            && self.effects.is_empty()
+            && self.log.is_none()
+    }
+
     /// Takes what the callback asked for, and lets its timers run.
     pub fn commit(&mut self, now: impl FnOnce() -> Instant) -> Vec<Effect> {
         self.timers.commit(now);

@@ -27,6 +27,12 @@ impl Limits {
         }
     }
 
+    /// What the memories have now, in all.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.memory_bytes
+    }
+
     /// The setting that refused growth last, if any did. A guest that can't
     /// grow usually traps: this tells why.
     #[must_use]

@@ -14,15 +14,34 @@ const SOURCE_MAX_BYTES: usize = 64;
 
 /// Where the lines of one instance go: to the host's log under the target
 /// `guest`, tagged, cut and counted.
+#[derive(Debug)]
 pub struct GuestLog {
     plugin: Arc<str>,
     connection: ConnectionId,
     line_max_bytes: usize,
     lines_max_per_second: u32,
     budget: Mutex<Budget>,
+    /// Lines that were begun, of standard output and error.
+    begun: Mutex<[Vec<u8>; 2]>,
 }
 
-#[derive(Default)]
+/// Where a guest prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Output {
+    Stdout,
+    Stderr,
+}
+
+impl Output {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+        }
+    }
+}
+
+#[derive(Debug, Default)]
 struct Budget {
     second: Option<Instant>,
     lines: u32,
@@ -37,12 +56,37 @@ impl GuestLog {
             line_max_bytes: config.log_line_max_bytes,
             lines_max_per_second: config.log_lines_max_per_second,
             budget: Mutex::default(),
+            begun: Mutex::default(),
         }
     }
 
-    /// The longest line that is kept whole.
-    pub(super) fn line_max_bytes(&self) -> usize {
-        self.line_max_bytes
+    /// Whether there is something in it that is not finished: a line, or a
+    /// second in which lines were written, which are counted.
+    pub(super) fn has_begun(&self) -> bool {
+        let begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
+        begun.iter().any(|line| !line.is_empty())
+            || budget.dropped > 0
+            || budget.second.is_some_and(|second| second.elapsed() < Duration::from_secs(1))
+    }
+
+    /// Cuts what is printed into lines. A line that gets too long is ended.
+    pub(super) fn print(&self, output: Output, bytes: &[u8]) {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let begun = &mut begun[output as usize];
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            for part in part.chunks(self.line_max_bytes) {
+                begun.extend_from_slice(part);
+                if begun.ends_with(b"\n") || begun.len() >= self.line_max_bytes {
+                    self.end_line(output, &std::mem::take(begun));
+                }
+            }
+        }
+    }
+
+    fn end_line(&self, output: Output, line: &[u8]) {
+        let line = String::from_utf8_lossy(line);
+        self.line(Level::INFO, output.name(), line.trim_end_matches(['\n', '\r']));
     }
 
     /// The least important level that anybody reads.
@@ -96,6 +140,18 @@ impl GuestLog {
         }
         budget.lines += 1;
         Some(std::mem::take(&mut budget.dropped))
+    }
+}
+
+impl Drop for GuestLog {
+    fn drop(&mut self) {
+        let begun = std::mem::take(&mut self.begun);
+        let begun = begun.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for (output, line) in [Output::Stdout, Output::Stderr].into_iter().zip(begun) {
+            if !line.is_empty() {
+                self.end_line(output, &line);
+            }
+        }
     }
 }
 

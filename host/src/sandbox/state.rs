@@ -2,11 +2,25 @@
 
 use std::sync::Arc;
 
-use wasmtime::component::ResourceTable;
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime::{
+    Result,
+    component::{Resource, ResourceTable},
+};
+use wasmtime_wasi::{
+    WasiCtx, WasiCtxView, WasiView,
+    clocks::{WasiClocksCtxView, WasiClocksView as _},
+    p2::{DynOutputStream, DynPollable, subscribe},
+};
 
-use super::{clock::ProcessClock, ledger::Ledger, limits::Limits, log::GuestLog, stdio::Stdio};
-use crate::config::Config;
+use super::{
+    held::{self, Place},
+    ledger::Ledger,
+    limits::Limits,
+    log::{GuestLog, Output},
+    sources::Sources,
+    stdio::Streams,
+};
+use crate::{config::Config, hibernation::Transfer};
 
 /// The data of one instance's store.
 pub struct State {
@@ -15,6 +29,8 @@ pub struct State {
     pub(super) limits: Limits,
     pub(super) config: Arc<Config>,
     pub(super) log: Arc<GuestLog>,
+    pub(super) transfer: Transfer,
+    sources: Arc<dyn Sources>,
     /// Made at the first call to WASI: many handlers never do.
     wasi: Option<Box<Wasi>>,
 }
@@ -22,37 +38,100 @@ pub struct State {
 struct Wasi {
     context: WasiCtx,
     resources: ResourceTable,
+    streams: Streams,
+    /// Whether the guest's table of handles surely runs in step with `resources`.
+    in_step: bool,
 }
 
 impl State {
-    pub(super) fn new(config: Arc<Config>, log: Arc<GuestLog>, ledger: Box<Ledger>) -> Self {
-        Self { ledger, limits: Limits::new(&config), config, log, wasi: None }
+    pub(super) fn new(
+        config: Arc<Config>,
+        sources: Arc<dyn Sources>,
+        log: Arc<GuestLog>,
+        ledger: Box<Ledger>,
+    ) -> Self {
+        Self {
+            ledger,
+            limits: Limits::new(&config),
+            config,
+            log,
+            transfer: Transfer::Idle,
+            sources,
+            wasi: None,
+        }
+    }
+
+    /// What the guest has handles to. None: something else than its output and
+    /// error, or it can't be told.
+    pub(super) fn held(&mut self) -> Option<Vec<Place>> {
+        self.wasi.as_mut().map_or(Some(Vec::new()), |wasi| wasi.held())
+    }
+
+    /// Opens a stream to the guest's output or error.
+    ///
+    /// # Errors
+    /// It has too much open (`resources_max`).
+    pub(super) fn open(&mut self, output: Output) -> Result<Resource<DynOutputStream>> {
+        let log = self.log.clone();
+        let wasi = self.wasi();
+        Ok(wasi.streams.add(&mut wasi.resources, output, log)?)
+    }
+
+    /// Makes a pollable of such a stream.
+    ///
+    /// # Errors
+    /// It has too much open (`resources_max`).
+    pub(super) fn subscribe(
+        &mut self,
+        stream: Resource<DynOutputStream>,
+    ) -> Result<Resource<DynPollable>> {
+        subscribe(&mut self.wasi().resources, stream)
+    }
+
+    /// A clock, of which the guest is about to make a pollable.
+    pub(super) fn clock_to_poll(&mut self) -> WasiClocksCtxView<'_> {
+        self.wasi().in_step = false;
+        self.clocks()
+    }
+
+    fn wasi(&mut self) -> &mut Wasi {
+        self.wasi
+            .get_or_insert_with(|| Box::new(Wasi::new(&*self.sources, self.config.resources_max)))
+    }
+
+    /// What outlives the instance.
+    pub(super) fn into_ledger(self) -> Box<Ledger> {
+        let Self { mut ledger, log, .. } = self;
+        ledger.log = Some(log).filter(|log| log.has_begun());
+        ledger
     }
 }
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let wasi = self
-            .wasi
-            .get_or_insert_with(|| Box::new(Wasi::new(&self.log, self.config.resources_max)));
+        let wasi = self.wasi();
         WasiCtxView { ctx: &mut wasi.context, table: &mut wasi.resources }
     }
 }
 
 impl Wasi {
-    /// Clocks, randomness and output to the log; no files, sockets, arguments,
-    /// environment or input.
-    fn new(log: &Arc<GuestLog>, resources_max: usize) -> Self {
+    /// Clocks and randomness; no files, sockets, arguments, environment or input.
+    /// Output is not WASI's here, but [`Streams`].
+    fn new(sources: &dyn Sources, resources_max: usize) -> Self {
         let mut builder = WasiCtx::builder();
-        builder
-            .monotonic_clock(ProcessClock)
-            .stdout(Stdio::new("stdout", log.clone()))
-            .stderr(Stdio::new("stderr", log.clone()))
-            .allow_tcp(false)
-            .allow_udp(false)
-            .allow_ip_name_lookup(false);
+        sources.provide(&mut builder);
+        builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
         let mut resources = ResourceTable::new();
         resources.set_max_capacity(resources_max);
-        Self { context: builder.build(), resources }
+        Self { context: builder.build(), resources, streams: Streams::default(), in_step: true }
+    }
+
+    fn held(&mut self) -> Option<Vec<Place>> {
+        if self.resources.is_empty() {
+            return Some(Vec::new());
+        }
+        let places = held::places(&mut self.resources, &self.streams).filter(|_| self.in_step)?;
+        // One more is opened to try it out.
+        (places.len() < self.resources.max_capacity()).then_some(places)
     }
 }

@@ -1,97 +1,86 @@
 //! A guest's standard output and error: lines in the host's log.
 
 use std::{
-    io,
-    pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll},
+    collections::BTreeMap,
+    sync::{Arc, Weak},
 };
 
 use bytes::Bytes;
-use tokio::io::AsyncWrite;
-use tracing::Level;
-use wasmtime_wasi::{
-    cli::{IsTerminal, StdoutStream},
-    p2::{OutputStream, Pollable, StreamResult},
+use wasmtime::{
+    Result,
+    component::{Resource, ResourceTable, ResourceTableError},
+};
+use wasmtime_wasi::p2::{
+    DynOutputStream, OutputStream, Pollable, StreamResult,
+    bindings::cli::{stderr, stdout},
 };
 
-use super::log::GuestLog;
+use super::{
+    log::{GuestLog, Output},
+    state::State,
+};
 
 /// How much a guest may write at once.
 const PERMIT_BYTES: usize = 64 * 1024;
 
-/// One of the two, shared by all streams that the guest opens to it.
-#[derive(Clone)]
-pub(super) struct Stdio(Arc<Mutex<Lines>>);
-
-impl Stdio {
-    pub(super) fn new(name: &'static str, log: Arc<GuestLog>) -> Self {
-        Self(Arc::new(Mutex::new(Lines { name, log, begun: Vec::new() })))
-    }
-
-    fn write(&self, bytes: &[u8]) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes);
+impl stdout::Host for State {
+    fn get_stdout(&mut self) -> Result<Resource<DynOutputStream>> {
+        self.open(Output::Stdout)
     }
 }
 
-/// Cuts what is written into lines. A line that gets too long is ended.
-struct Lines {
-    name: &'static str,
+impl stderr::Host for State {
+    fn get_stderr(&mut self) -> Result<Resource<DynOutputStream>> {
+        self.open(Output::Stderr)
+    }
+}
+
+/// The streams that a guest has open, by their numbers in the table of resources.
+/// The table owns them: what it drops is gone from here.
+#[derive(Default)]
+pub(super) struct Streams(BTreeMap<u32, Weak<Target>>);
+
+struct Target {
+    output: Output,
     log: Arc<GuestLog>,
-    begun: Vec<u8>,
 }
 
-impl Lines {
-    fn write(&mut self, bytes: &[u8]) {
-        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
-            for part in part.chunks(self.log.line_max_bytes()) {
-                self.begun.extend_from_slice(part);
-                if self.begun.ends_with(b"\n") || self.begun.len() >= self.log.line_max_bytes() {
-                    self.end_line();
-                }
-            }
-        }
+impl Streams {
+    /// Opens one.
+    ///
+    /// # Errors
+    /// The table is full.
+    pub(super) fn add(
+        &mut self,
+        table: &mut ResourceTable,
+        output: Output,
+        log: Arc<GuestLog>,
+    ) -> Result<Resource<DynOutputStream>, ResourceTableError> {
+        let target = Arc::new(Target { output, log });
+        let open = Arc::downgrade(&target);
+        let stream: DynOutputStream = Box::new(Stream(target));
+        let stream = table.push(stream)?;
+        self.0.insert(stream.rep(), open);
+        Ok(stream)
     }
 
-    fn end_line(&mut self) {
-        let line = std::mem::take(&mut self.begun);
-        let line = String::from_utf8_lossy(&line);
-        self.log.line(Level::INFO, self.name, line.trim_end_matches(['\n', '\r']));
-    }
-}
-
-impl Drop for Lines {
-    fn drop(&mut self) {
-        if !self.begun.is_empty() {
-            self.end_line();
-        }
+    /// Those that are open: their numbers, and where they go.
+    pub(super) fn open(&self) -> impl Iterator<Item = (u32, Output)> {
+        self.0.iter().filter_map(|(number, open)| Some((*number, open.upgrade()?.output)))
     }
 }
 
-impl IsTerminal for Stdio {
-    fn is_terminal(&self) -> bool {
-        false
-    }
-}
-
-impl StdoutStream for Stdio {
-    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        Box::new(self.clone())
-    }
-
-    fn p2_stream(&self) -> Box<dyn OutputStream> {
-        Box::new(self.clone())
-    }
-}
+/// One stream: it has no state but where it goes.
+struct Stream(Arc<Target>);
 
 #[wasmtime_wasi::async_trait]
-impl Pollable for Stdio {
+impl Pollable for Stream {
     async fn ready(&mut self) {}
 }
 
-impl OutputStream for Stdio {
+impl OutputStream for Stream {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        Self::write(self, &bytes);
+        self.0.log.print(self.0.output, &bytes);
         Ok(())
     }
 
@@ -101,24 +90,5 @@ impl OutputStream for Stdio {
 
     fn check_write(&mut self) -> StreamResult<usize> {
         Ok(PERMIT_BYTES)
-    }
-}
-
-impl AsyncWrite for Stdio {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Self::write(&self, bytes);
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
     }
 }

@@ -1,6 +1,6 @@
 //! From a compiled component to the template its instances are made from.
 
-use std::sync::Arc;
+use std::{future::Future, sync::Arc};
 
 use thiserror::Error;
 use wasmtime::component::{Component, Linker};
@@ -8,11 +8,17 @@ use wasmtime::component::{Component, Linker};
 use super::{
     callbacks::Callbacks,
     error::CallError,
+    hibernation::Hibernation,
     imports,
     instance::{Template, start},
+    sources::{ProcessSources, Sources},
     state::State,
 };
-use crate::{config::Config, messaging::ConnectionId};
+use crate::{
+    config::Config,
+    hibernation::{Baseline, Unfit},
+    messaging::ConnectionId,
+};
 
 /// The interface a plugin exports.
 pub const HANDLER: &str = "wshost:handler/handler@0.1.0";
@@ -43,22 +49,34 @@ pub enum TemplateError {
 
 impl Template {
     /// Links a component, makes a first instance, and checks its exports by that.
+    /// Then, as it is known that instances are made in time, `baseline` is asked
+    /// for: what one of a component that was rewritten is when it is fresh.
     ///
     /// # Errors
     /// [`TemplateError`].
     pub async fn new(
         name: Arc<str>,
         component: &Component,
+        baseline: impl Future<Output = Result<Baseline, Unfit>>,
         config: Arc<Config>,
     ) -> Result<Self, TemplateError> {
         let pre = linker(component.engine())
             .and_then(|linker| linker.instantiate_pre(component))
             .map_err(TemplateError::Import)?;
+        let sources: Arc<dyn Sources> = Arc::new(ProcessSources);
         let id = ConnectionId::random();
-        let (store, first, _) =
-            start(&name, &pre, &config, id).await.map_err(TemplateError::Start)?;
+        let (store, first, _) = start(&name, &pre, &config, &sources, id, Box::default())
+            .await
+            .map_err(TemplateError::Start)?;
         let callbacks =
             Callbacks::check(component, &first, store).map_err(TemplateError::Export)?;
-        Ok(Self { name, pre, callbacks: Arc::new(callbacks), config })
+        let hibernation = match baseline.await {
+            Ok(baseline) => {
+                Ok(Hibernation::new(component, baseline).map_err(TemplateError::Export)?)
+            }
+            Err(unfit) => Err(unfit),
+        };
+        let callbacks = Arc::new(callbacks);
+        Ok(Self { name, pre, callbacks, config, sources, hibernation: Arc::new(hibernation) })
     }
 }

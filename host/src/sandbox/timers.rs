@@ -32,6 +32,18 @@ pub struct Fired {
 }
 
 impl Timers {
+    /// None, after `last_id` others.
+    #[must_use]
+    pub fn after(last_id: u64) -> Self {
+        Self { last_id, ..Self::default() }
+    }
+
+    /// The last one's id; 0: there was none.
+    #[must_use]
+    pub fn last_id(&self) -> u64 {
+        self.last_id
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {

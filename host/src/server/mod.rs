@@ -20,7 +20,6 @@ use std::{
 
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
     time::{Instant, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -31,20 +30,16 @@ use self::{
     request::{Origin, TlsFacts},
     tls::Tls,
 };
-use crate::{config::Config, messaging::Hub, observe::Seldom, plugin::Plugin};
+use crate::{connection::Shared, observe::Seldom};
 
 /// How long accepting rests when the system has no more sockets to give.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
 
 /// One plugin served: what every connection of it shares.
 pub struct Host {
-    plugin: Plugin,
+    shared: Arc<Shared>,
     tls: Option<Tls>,
     edge: Edge,
-    config: Arc<Config>,
-    hub: Arc<Hub>,
-    /// Places for instances.
-    places: Arc<Semaphore>,
     /// The tasks that speak HTTP.
     tasks: TaskTracker,
     /// The tasks of WebSockets, to the end of their closing handshakes.
@@ -59,17 +54,13 @@ pub struct Host {
 }
 
 impl Host {
-    /// Serves this plugin by these settings, over TLS if it is given.
+    /// Serves a plugin, over TLS if it is given.
     #[must_use]
-    pub fn new(plugin: Plugin, config: Arc<Config>, tls: Option<Tls>, edge: Edge) -> Arc<Self> {
-        let places = usize::try_from(config.instances_max).unwrap_or(Semaphore::MAX_PERMITS);
+    pub fn new(shared: Arc<Shared>, tls: Option<Tls>, edge: Edge) -> Arc<Self> {
         Arc::new(Self {
-            plugin,
+            shared,
             tls,
             edge,
-            config,
-            hub: Arc::default(),
-            places: Arc::new(Semaphore::new(places)),
             tasks: TaskTracker::new(),
             websockets: TaskTracker::new(),
             stopping: CancellationToken::new(),
@@ -135,10 +126,10 @@ impl Host {
     /// Returns how many were left.
     pub async fn stop(&self) -> usize {
         self.stopping.cancel();
-        self.hub.shut_down();
+        self.shared.hub.shut_down();
         self.tasks.close();
         self.websockets.close();
-        let timeout = Duration::from_millis(self.config.shutdown_timeout_ms);
+        let timeout = Duration::from_millis(self.shared.config.shutdown_timeout_ms);
         let all = async {
             self.tasks.wait().await;
             self.websockets.wait().await;
@@ -152,7 +143,7 @@ impl Host {
 /// Serves one socket: first what comes before HTTP, a proxy's header and TLS's
 /// handshake, with one deadline on both.
 async fn serve(host: Arc<Host>, mut stream: TcpStream, mut peer: SocketAddr) {
-    let deadline = Instant::now() + Duration::from_millis(host.config.handshake_timeout_ms);
+    let deadline = Instant::now() + Duration::from_millis(host.shared.config.handshake_timeout_ms);
     if host.edge.expects_proxy_header(peer.ip()) {
         match host.in_time(deadline, proxy_protocol::read(&mut stream)).await {
             Some(Ok(client)) => peer = client.unwrap_or(peer),

@@ -1,9 +1,6 @@
 //! From a request to an answer, and to a WebSocket.
 
-use std::{
-    future::Future,
-    sync::{Arc, atomic::Ordering::Relaxed},
-};
+use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use bytes::Bytes;
 use hyper::{
@@ -25,7 +22,7 @@ use super::{
     strict,
 };
 use crate::{
-    connection::{Connection, Guest, Options, Parts, deflate_options},
+    connection::{Guest, Options, Parts, Running, deflate_options},
     messaging::ConnectionId,
     observe::printable,
     sandbox::{
@@ -68,29 +65,29 @@ where
     let (parts, _) = request.into_parts();
     if let Err(error) = strict::check(&parts) {
         let peer = origin.peer;
-        tracing::debug!(plugin = %host.plugin.name, %peer, "request refused: {error}");
+        tracing::debug!(plugin = %host.shared.plugin.name, %peer, "request refused: {error}");
         return response::ambiguous(error);
     }
     let asked = match handshake::check(&parts) {
         Ok(asked) => asked,
         Err(error) => {
             let peer = origin.peer;
-            tracing::debug!(plugin = %host.plugin.name, %peer, "handshake refused: {error}");
+            tracing::debug!(plugin = %host.shared.plugin.name, %peer, "handshake refused: {error}");
             return response::malformed(error, parts.version);
         }
     };
     if matches!(asked, Asked::WebSocket(_)) && !host.edge.allows_origin(&parts.headers) {
         return response::plain(StatusCode::FORBIDDEN, "this origin is not allowed here");
     }
-    if parts.headers.len() > host.config.headers_max {
+    if parts.headers.len() > host.shared.config.headers_max {
         let sentence = "the request has too many header fields";
         return response::plain(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, sentence);
     }
     if host.stopping.is_cancelled() {
         return response::no_room();
     }
-    let Ok(place) = host.places.clone().try_acquire_owned() else {
-        return no_room(host, "instances_max instances are there");
+    let Some(slot) = host.shared.slot().await else {
+        return no_room(host, "instances_max of them are awake, and none falls asleep");
     };
     let id = ConnectionId::random();
     let (instance, answer) = match start(host, &parts, &asked, origin, id).await {
@@ -98,7 +95,7 @@ where
         Err(CallError::NoRoom(why)) => return no_room(host, &why),
         Err(error) => return handler_failed(host, id, &error.to_string()),
     };
-    let guest = Guest::new(instance, place);
+    let guest = Guest::new(instance, slot);
     let answered = match (answer, asked) {
         (types::Answer::Accept(_), Asked::Nothing) => Ok(response::upgrade_required(parts.version)),
         (types::Answer::Accept(accept), Asked::WebSocket(handshake)) => {
@@ -130,7 +127,7 @@ async fn start(
     origin: &Origin,
     id: ConnectionId,
 ) -> Result<(Instance, types::Answer), CallError> {
-    let mut instance = host.plugin.template.instantiate(id).await?;
+    let mut instance = host.shared.plugin.template.instantiate(id).await?;
     let client = host.edge.client(origin.peer, &parts.headers);
     let description = Description::new(parts, asked, origin, client, id.to_string());
     let answer = instance.init(description.request()).await?;
@@ -139,15 +136,15 @@ async fn start(
 
 fn no_room(host: &Host, why: &str) -> Answer {
     if let Some(others) = host.no_room_said.say() {
-        let plugin = &host.plugin.name;
+        let plugin = &host.shared.plugin.name;
         tracing::warn!(%plugin, others, "no room for one more connection: {why}");
     }
     response::no_room()
 }
 
 fn handler_failed(host: &Host, id: ConnectionId, why: &str) -> Answer {
-    let plugin = &host.plugin.name;
-    let why = printable(why, host.config.log_line_max_bytes);
+    let plugin = &host.shared.plugin.name;
+    let why = printable(why, host.shared.config.log_line_max_bytes);
     tracing::warn!(%plugin, connection = %id, callback = "init", code = 500, "handler failed: `init` {why}");
     response::plain(StatusCode::INTERNAL_SERVER_ERROR, "the handler failed")
 }
@@ -168,7 +165,7 @@ fn accepted(host: &Host, handshake: &Handshake, accept: &Accept) -> Result<Accep
     let subprotocol = accept.subprotocol.as_deref();
     let mut own = handshake.response_headers(subprotocol).map_err(|error| error.to_string())?;
     let extra = response::headers(&accept.headers)?;
-    let options = Options::new(&accept.options, &host.config)?;
+    let options = Options::new(&accept.options, &host.shared.config)?;
     let deflate = deflate_options(&accept.options).map_err(|error| error.to_string())?;
     let agreed = deflate.and_then(|options| handshake.offers.deflate(&options));
     if let Some(agreed) = &agreed {
@@ -214,30 +211,27 @@ impl Opening {
         drop(under_way);
     }
 
-    fn serve<S>(self, stream: S, early: Bytes) -> impl Future<Output = ()> + Send + use<S>
+    fn serve<S>(self, stream: S, early: Bytes) -> Running<S>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let Self { host, id, options, agreed, guest } = self;
-        Connection::new(Parts {
+        Running::new(Parts {
             id,
-            plugin: host.plugin.name.clone(),
-            config: host.config.clone(),
-            hub: host.hub.clone(),
+            shared: host.shared.clone(),
             options,
             agreed,
             guest,
             stream,
             early,
         })
-        .run()
     }
 }
 
 /// Browsers fail a WebSocket whose subprotocols were all left aside. Said once.
 fn picks_none(host: &Host) {
     if !host.picks_none_said.swap(true, Relaxed) {
-        tracing::warn!(plugin = %host.plugin.name, callback = "init",
+        tracing::warn!(plugin = %host.shared.plugin.name, callback = "init",
             "the handler picked none of the subprotocols offered: browsers will close such connections");
     }
 }

@@ -1,6 +1,9 @@
 //! Files that are no plugins.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use tempfile::TempDir;
 use wshost_tests::{Finished, guest, run_to_end};
@@ -20,9 +23,13 @@ fn file(directory: &TempDir, content: impl AsRef<[u8]>) -> PathBuf {
     path
 }
 
-async fn run_at(path: &std::path::Path) -> Finished {
+/// `run` and `check` say the same of it.
+async fn run_at(path: &Path) -> Finished {
     let path = path.to_str().expect("a path in UTF-8");
-    run_to_end(&["run", path, "--listen", "127.0.0.1:0"]).await
+    let finished = run_to_end(&["run", path, "--listen", "127.0.0.1:0"]).await;
+    let checked = run_to_end(&["check", path]).await;
+    assert_eq!(checked.only_line(), finished.only_line());
+    finished
 }
 
 /// It ends with status 1, and its one line names the file and each of these.

@@ -90,11 +90,13 @@ async fn row_02_a_refusal_is_400(mode: Mode) {
 }
 
 async fn row_02_the_instance_of_a_refusal_makes_room(mode: Mode) {
-    let host = Host::of("scripted").set("instances_max=1").start().await;
+    // One place, whose holder can't sleep.
+    let settings = ["instances_max=1", "snapshots_max_bytes=1", "instance_wait_max_ms=10"];
+    let host = Host::of("scripted").set_all(&settings).start().await;
     for init in ["refuse", "respond:204", "trap", "refuse"] {
         mode.ask(&host).init(init).refused().await;
     }
-    let mut first = mode.ask(&host).open().await;
+    let mut first = mode.ask(&host).init("only:frames").open().await;
     assert_eq!(first.ask("count").await, "count 1");
     let second = mode.ask(&host).refused().await;
     assert_eq!((second.status, second.header("retry-after")), (503, "1".to_owned()));

@@ -1,5 +1,5 @@
-//! What a connection takes of the host's memory while nothing happens on it,
-//! beside its instance: counted in the allocator, of a host in this process.
+//! What a connection takes of the host's memory while nothing happens on it:
+//! counted in the allocator, of a host in this process.
 
 #![allow(clippy::unwrap_used)] // Its helpers are tests too.
 
@@ -15,7 +15,9 @@ use std::{
 use tokio::{net::TcpListener, runtime::Runtime};
 use wshost::{
     config::Config,
-    messaging::ConnectionId,
+    connection::Shared,
+    hibernation::{Settings, Slots, SnapshotStore},
+    messaging::{ConnectionId, Hub},
     plugin::{self, Plugin},
     sandbox::{
         self, Instance, Phase,
@@ -31,36 +33,80 @@ use counting::{Counting, in_use};
 static ALLOCATOR: Counting = Counting;
 
 const CONNECTIONS: usize = 200;
-/// What it takes beside its instance at most, in bytes.
-const BESIDE_INSTANCE_MAX: usize = 6 * 1024;
 /// What is served before counting begins: whatever is made once is there then.
 const BEFORE: usize = 20;
+/// What a connection takes at most, in bytes: beside its instance, and beside
+/// its snapshot if its handler sleeps.
+const BESIDE_INSTANCE_MAX: usize = 1_200;
+const BESIDE_SNAPSHOT_MAX: usize = 1_000;
 
 #[test]
-fn a_connection_at_rest_takes_little_beside_its_instance() {
+fn a_connection_at_rest_takes_little() {
     let runtime = Runtime::new().unwrap();
-    let config = Arc::new(Config::default());
-    let engine = sandbox::engine(&config, Some(&cache())).unwrap();
-    let plugin = runtime.block_on(plugin::load(&engine, &guest("echo"), config.clone())).unwrap();
-    let instance = bytes_per_instance(&runtime, &plugin);
-    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-    let address = listener.local_addr().unwrap();
-    let host = Host::new(plugin, config, None, Edge::default());
-    runtime.spawn({
-        let host = host.clone();
-        async move { host.listen(listener).await }
-    });
+    // With no room for snapshots all stay awake.
+    let awake = Counted::new(&runtime, &["hibernate_idle_ms=1", "snapshots_max_bytes=1"]);
+    let instance = bytes_per_instance(&runtime, &awake.shared.plugin);
+    let connection = awake.bytes_per_connection(0);
+    println!("awake: {connection} bytes, of them its instance: {instance}");
+    assert!(connection - instance <= BESIDE_INSTANCE_MAX);
 
-    let mut sockets = Vec::with_capacity(BEFORE + CONNECTIONS);
-    sockets.extend((0..BEFORE).map(|_| open(address)));
-    let before = at_rest();
-    sockets.extend((0..CONNECTIONS).map(|_| open(address)));
-    let connection = (at_rest() - before) / CONNECTIONS;
-    println!("a connection at rest: {connection} bytes, of them its instance: {instance}");
-    assert!(
-        connection - instance <= BESIDE_INSTANCE_MAX,
-        "{connection} bytes, of them {instance} the instance"
-    );
+    let asleep = Counted::new(&runtime, &["hibernate_idle_ms=1"]);
+    let connection = asleep.bytes_per_connection(BEFORE + CONNECTIONS);
+    let snapshots = asleep.shared.snapshots.stats().memory;
+    let snapshot = usize::try_from(snapshots.bytes).unwrap() / snapshots.snapshots;
+    println!("asleep: {connection} bytes, of them its snapshot: {snapshot}");
+    assert!(connection - snapshot <= BESIDE_SNAPSHOT_MAX);
+}
+
+/// A host in this process.
+struct Counted {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+}
+
+impl Counted {
+    fn new(runtime: &Runtime, settings: &[&str]) -> Self {
+        let mut config = Config::default();
+        settings.iter().for_each(|setting| config.set(setting).unwrap());
+        let config = Arc::new(config);
+        let engine = sandbox::engine(&config, Some(&cache())).unwrap();
+        let echo = guest("echo");
+        let plugin = runtime.block_on(plugin::load(&engine, &echo, config.clone())).unwrap();
+        let snapshots = SnapshotStore::new(Settings {
+            memory_max_bytes: config.snapshots_max_bytes,
+            spill: None,
+        });
+        let shared = Arc::new(Shared {
+            plugin,
+            slots: Slots::new(config.instances_max as usize),
+            config,
+            hub: Hub::default(),
+            snapshots: Arc::new(snapshots.unwrap()),
+        });
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap();
+        let host = Host::new(shared.clone(), None, Edge::default());
+        runtime.spawn(async move { host.listen(listener).await });
+        Self { shared, address }
+    }
+
+    /// Of one that has said something and heard the echo, when so many of all
+    /// there are sleep.
+    fn bytes_per_connection(&self, sleeping: usize) -> usize {
+        let mut sockets = Vec::with_capacity(BEFORE + CONNECTIONS);
+        sockets.extend((0..BEFORE).map(|_| open(self.address)));
+        self.fall_asleep(sleeping.min(BEFORE));
+        let before = at_rest();
+        sockets.extend((0..CONNECTIONS).map(|_| open(self.address)));
+        self.fall_asleep(sleeping);
+        (at_rest() - before) / CONNECTIONS
+    }
+
+    fn fall_asleep(&self, count: usize) {
+        while self.shared.snapshots.stats().memory.snapshots < count {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
 }
 
 /// The host's memory for an instance that has handled a frame.

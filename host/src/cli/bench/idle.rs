@@ -16,15 +16,8 @@ use tokio::{
 };
 
 use super::{
-    Common, duration,
-    handshake::Target,
-    latency::Latency,
-    make_room,
-    pattern::{Messages, Pattern},
-    process::Process,
-    progress::Progress,
-    report::Report,
-    socket::Socket,
+    Common, duration, handshake::Target, latency::Latency, make_room, pattern::Pattern,
+    process::Process, progress::Progress, report::Report, socket::Socket, talk::Talk,
 };
 
 /// Handshakes under way at once.
@@ -39,9 +32,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 ///
 /// Each says one message first, which an echo server sends back, and then
 /// nothing. With --pid the memory that the server's process has grown by is
-/// divided by their number. Then connections picked at random say one message
-/// more, one after the other: the latency is that of these. Ctrl-C before that
-/// has the memory looked at there and then.
+/// divided by their number. Then some, picked at random, say one message more,
+/// one after the other: the latency is that of these. Ctrl-C before that has the
+/// memory looked at there and then.
 #[derive(Args)]
 pub(super) struct Idle {
     #[command(flatten)]
@@ -55,15 +48,19 @@ pub(super) struct Idle {
     /// How long they are idle before the memory is looked at
     #[arg(long, value_name = "SECONDS", value_parser = duration, default_value = "2")]
     rest: Duration,
-    /// How many are woken
+    /// How many are woken, each once
     #[arg(long, default_value_t = 1000)]
-    samples: u64,
+    samples: usize,
+    /// The server adds up numbers and answers with the total, as the example
+    /// handler counter does: each connection says its own, and when woken 1
+    #[arg(long, conflicts_with = "size")]
+    counter: bool,
 }
 
 /// A connection that is held.
 struct Held {
     socket: Socket,
-    messages: Messages,
+    talk: Talk,
 }
 
 /// What is known so far: all there is, where Ctrl-C comes.
@@ -75,7 +72,7 @@ struct Found {
     empty_bytes: Option<u64>,
     /// And with them.
     full_bytes: Option<u64>,
-    woken: u64,
+    woken: usize,
     latency: Latency,
 }
 
@@ -97,15 +94,16 @@ impl Idle {
 
     async fn measure(&self, server: Option<&Process>, found: &mut Found) -> Result<()> {
         let target = self.common.target()?;
-        let pattern = Arc::new(Pattern::new(self.size, false));
+        let pattern = (!self.counter).then(|| Arc::new(Pattern::new(self.size, false)));
+        let pattern = pattern.as_ref();
         let progress = Progress::new();
         let mut primers = Found::default();
-        primers.open(&target, &pattern, PRIMERS, &progress).await?;
+        primers.open(&target, pattern, PRIMERS, &progress).await?;
         for primer in primers.held {
             primer.socket.close().await.context("a first connection")?;
         }
         found.empty_bytes = server.map(Process::resident_bytes).transpose()?;
-        found.open(&target, &pattern, self.connections.get(), &progress).await?;
+        found.open(&target, pattern, self.connections.get(), &progress).await?;
         progress.show(1.0, "resting");
         sleep(self.rest).await;
         found.full_bytes = server.map(Process::resident_bytes).transpose()?;
@@ -133,7 +131,7 @@ impl Found {
     async fn open(
         &mut self,
         target: &Target,
-        pattern: &Arc<Pattern>,
+        pattern: Option<&Arc<Pattern>>,
         count: usize,
         progress: &Progress,
     ) -> Result<()> {
@@ -142,10 +140,10 @@ impl Found {
         let mut opening = JoinSet::new();
         for index in 0..count {
             let (turns, target) = (turns.clone(), target.clone());
-            let messages = Messages::new(pattern.clone(), index);
+            let talk = Talk::new(pattern, index);
             opening.spawn(async move {
                 let _turn = turns.acquire().await?;
-                hold(&target, messages).await.with_context(|| format!("connection {}", index + 1))
+                hold(&target, talk).await.with_context(|| format!("connection {}", index + 1))
             });
         }
         while let Some(opened) = opening.join_next().await {
@@ -157,14 +155,17 @@ impl Found {
         Ok(())
     }
 
-    async fn wake(&mut self, samples: u64, progress: &Progress) -> Result<()> {
+    async fn wake(&mut self, samples: usize, progress: &Progress) -> Result<()> {
+        let samples = samples.min(self.held.len());
         while self.woken < samples {
-            let place = random_below(self.held.len())?;
-            let Held { socket, messages } = &mut self.held[place];
+            // Those woken are put in front.
+            let place = self.woken + random_below(self.held.len() - self.woken)?;
+            self.held.swap(self.woken, place);
+            let Held { socket, talk } = &mut self.held[self.woken];
             let start = Instant::now();
-            patiently(messages.exchange_one(socket))
+            patiently(talk.exchange(socket))
                 .await
-                .with_context(|| format!("connection {}, woken", messages.connection() + 1))?;
+                .with_context(|| format!("connection {}, woken", talk.connection() + 1))?;
             self.latency.record(start.elapsed(), 1);
             self.woken += 1;
             progress.show(self.woken as f64 / samples as f64, "waking");
@@ -182,10 +183,10 @@ impl Found {
     }
 }
 
-async fn hold(target: &Target, mut messages: Messages) -> Result<Held> {
+async fn hold(target: &Target, mut talk: Talk) -> Result<Held> {
     let mut socket = target.open().await?;
-    patiently(messages.exchange_one(&mut socket)).await?;
-    Ok(Held { socket, messages })
+    patiently(talk.exchange(&mut socket)).await?;
+    Ok(Held { socket, talk })
 }
 
 async fn patiently<E: Into<anyhow::Error>>(

@@ -18,7 +18,7 @@ impl Process {
         Ok(process)
     }
 
-    /// The load generator itself.
+    /// This one.
     pub(super) fn own() -> Self {
         Self { pid: std::process::id() }
     }
@@ -37,10 +37,19 @@ impl Process {
     /// Its memory that is resident. Summed over its mappings, for the counter
     /// of `/proc/PID/status` is only roughly right.
     pub(super) fn resident_bytes(&self) -> Result<u64> {
+        self.mapped_bytes("Rss")
+    }
+
+    /// Its memory that is resident and its alone: no file's, nor shared.
+    pub(super) fn anonymous_bytes(&self) -> Result<u64> {
+        self.mapped_bytes("Anonymous")
+    }
+
+    fn mapped_bytes(&self, kind: &str) -> Result<u64> {
         let rollup = self.read("smaps_rollup")?;
-        let rss = rollup.lines().find_map(|line| line.strip_prefix("Rss:"));
-        let kib = rss.and_then(|rss| rss.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
-        Ok(kib.with_context(|| format!("/proc/{}/smaps_rollup says no Rss", self.pid))? * 1024)
+        let line = rollup.lines().find_map(|line| line.strip_prefix(kind)?.strip_prefix(':'));
+        let kib = line.and_then(|kib| kib.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+        Ok(kib.with_context(|| format!("/proc/{}/smaps_rollup says no {kind}", self.pid))? * 1024)
     }
 
     fn read(&self, file: &str) -> Result<String> {
@@ -59,6 +68,7 @@ mod tests {
         let own = Process::own();
         assert!(own.cpu_seconds().unwrap() >= 0.0);
         assert!(own.resident_bytes().unwrap() > 100_000);
+        assert!(own.anonymous_bytes().unwrap() < own.resident_bytes().unwrap());
         assert!(Process::find(u32::MAX).unwrap_err().to_string().contains("4294967295"));
     }
 }

@@ -1,0 +1,77 @@
+//! `wshost check`: whether a plugin can be served, and what an instance costs.
+
+mod cost;
+
+use std::{path::PathBuf, sync::Arc};
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+
+use super::{report::Report, run};
+use crate::{
+    config::Config,
+    plugin::{self, Plugin},
+    sandbox::{self, template::HANDLER},
+};
+
+/// Says whether a plugin can be served, and what an instance of it costs.
+///
+/// The plugin is loaded as `run` loads it, and its `init` is called with a
+/// request for a WebSocket on `/`. Nothing listens, and what it logs is not shown.
+/// A plugin that can't be served is one line on standard error, and status 1.
+#[derive(Args)]
+pub(super) struct Check {
+    /// The handler: a component that exports wshost:handler/handler
+    plugin: PathBuf,
+    /// Prints JSON
+    #[arg(long)]
+    json: bool,
+    /// Changes a setting; `wshost run --help` lists them
+    #[arg(long, value_name = "NAME=VALUE")]
+    set: Vec<String>,
+    /// Where compiled code is kept between runs
+    #[arg(long, value_name = "DIRECTORY", env = "WSHOST_CACHE")]
+    cache: Option<PathBuf>,
+}
+
+impl Check {
+    pub(super) fn run(self) -> Result<()> {
+        let config = Arc::new(run::config(&self.set)?);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("can't start the thread that runs the plugin")?;
+        runtime.block_on(self.check(config))
+    }
+
+    async fn check(self, config: Arc<Config>) -> Result<()> {
+        let cache = self.cache.or_else(run::default_cache);
+        let engine = sandbox::engine(&config, cache.as_deref())?;
+        let plugin = plugin::load(&engine, &self.plugin, config.clone()).await?;
+        let mut report = Report::default();
+        describe(&mut report, &plugin);
+        cost::measure(&mut report, &plugin.template, &config).await?;
+        report.print(self.json)
+    }
+}
+
+/// What it is.
+fn describe(report: &mut Report, plugin: &Plugin) {
+    let facts = &plugin.facts;
+    report.add("plugin", &*plugin.name);
+    report.add("digest", &*plugin.digest);
+    report.add("contract", HANDLER);
+    report.add("imports_granted", &*facts.imports);
+    report.add("file_bytes", facts.file_bytes);
+    report.add("code_bytes", facts.code_bytes);
+    report.add("core_modules", facts.core_modules);
+    if let Some(layout) = &facts.layout {
+        report.add("memories", layout.memories);
+        report.add("mutable_globals", layout.globals);
+    }
+    let hibernates = plugin.template.can_hibernate();
+    report.add("hibernates", hibernates.is_ok());
+    if let Err(why) = hibernates {
+        report.add("stays_awake_because", why.to_string());
+    }
+}

@@ -1,0 +1,162 @@
+//! The calls into a connection's handler.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    time::Instant,
+};
+
+use smallvec::SmallVec;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::{Connection, ending::Ending, guest::Hibernate, wire::Wire};
+use crate::{
+    config::Config,
+    messaging::{Mail, Mailbox, Urgent},
+    sandbox::{
+        CallError, Instance, Phase,
+        timers::Fired,
+        types::{self, Callbacks, FrameParam, Outcome},
+    },
+    websocket::Message,
+};
+
+/// Runs a callback, and meanwhile serves the socket: what is queued is written,
+/// pings are answered, some is read ahead. Frames published for `mailbox` are
+/// passed on: what the callback returns comes behind them.
+async fn drive<S, F>(
+    wire: &mut Wire<S>,
+    config: &Config,
+    mailbox: Option<&Mailbox>,
+    call: F,
+) -> F::Output
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    F: Future,
+{
+    let mut call = pin!(call);
+    poll_fn(|cx| {
+        let called = call.as_mut().poll(cx);
+        if called.is_pending() {
+            wire.pump(cx, config);
+            while let Some(room) = wire.room(config)
+                && let Some(Urgent::Frames(frames)) =
+                    mailbox.and_then(|mailbox| mailbox.poll_urgent(cx, room))
+            {
+                frames.iter().for_each(|frame| wire.push_shared(frame));
+                wire.pump(cx, config);
+            }
+        }
+        called
+    })
+    .await
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
+    pub(super) async fn opened(&mut self) -> Result<(), Ending> {
+        if !self.options.callbacks.contains(Callbacks::OPENED) {
+            return Ok(());
+        }
+        let begun = Instant::now();
+        let outcome = self.call("opened", false, Instance::opened).await?;
+        self.carry_out("opened", begun, outcome).await
+    }
+
+    pub(super) async fn frames(&mut self, messages: &[Message]) -> Result<(), Ending> {
+        if !self.options.callbacks.contains(Callbacks::FRAMES) {
+            return Ok(());
+        }
+        let frames: SmallVec<[FrameParam<'_>; 1]> = messages.iter().filter_map(frame).collect();
+        let begun = self.wire.last_read();
+        let outcome =
+            self.call("frames", true, async |instance| instance.frames(&frames).await).await?;
+        self.carry_out("frames", begun, outcome).await
+    }
+
+    pub(super) async fn mail(&mut self, mail: Mail) -> Result<(), Ending> {
+        match mail {
+            Mail::Direct { from, payload } => {
+                let (sender, payload) = (&*from.to_string(), &*payload);
+                self.info(types::Message::Direct(types::DirectMessage { sender, payload })).await
+            }
+            Mail::Published { topic, from, payload } => {
+                let sender = from.to_string();
+                let message =
+                    types::TopicMessage { topic: &topic, sender: Some(&sender), payload: &payload };
+                self.info(types::Message::Published(message)).await
+            }
+        }
+    }
+
+    pub(super) async fn timer(&mut self, timer: Fired) -> Result<(), Ending> {
+        if !self.options.callbacks.contains(Callbacks::INFO) {
+            return Ok(());
+        }
+        let event = types::TimerEvent { id: timer.id, payload: &timer.payload };
+        self.info(types::Message::Timer(event)).await
+    }
+
+    async fn info(&mut self, message: types::Message<'_>) -> Result<(), Ending> {
+        let begun = Instant::now();
+        let outcome =
+            self.call("info", true, async |instance| instance.info(message).await).await?;
+        self.carry_out("info", begun, outcome).await
+    }
+
+    /// The last call. Its failure is logged by who asked for it.
+    pub(super) async fn terminate(&mut self, ending: &Ending) -> Result<(), Ending> {
+        self.call("terminate", false, async |instance| {
+            instance.ledger().phase = Phase::Ending;
+            instance.terminate(ending.reason()).await
+        })
+        .await?;
+        let effects = self.guest.returned(Instant::now(), Hibernate::No);
+        self.effects(effects).await;
+        Ok(())
+    }
+
+    /// Calls the handler, which is woken if it sleeps. `published` frames are
+    /// passed on meanwhile.
+    async fn call<R>(
+        &mut self,
+        callback: &'static str,
+        published: bool,
+        call: impl AsyncFnOnce(&mut Instance) -> Result<R, CallError>,
+    ) -> Result<R, Ending> {
+        let Self { wire, shared, mailbox, guest, .. } = self;
+        let passed_on = published.then_some(&**mailbox);
+        let called = async {
+            let instance = guest.wake(shared, mailbox.id).await.map_err(Ending::Wake)?;
+            call(instance).await.map_err(|error| Ending::Call(callback, error))
+        };
+        drive(wire, &shared.config, passed_on, called).await
+    }
+
+    /// Carries out what a callback returned and asked for: first its frames, as
+    /// one run, then its effects. What it asked for beside a return that is not
+    /// valid is not done, as if it had trapped.
+    async fn carry_out(
+        &mut self,
+        callback: &'static str,
+        begun: Instant,
+        outcome: Outcome,
+    ) -> Result<(), Ending> {
+        let hibernate = if outcome.hibernate { Hibernate::Asked } else { Hibernate::No };
+        let ending = self.commands(callback, outcome.commands);
+        let effects = self.guest.returned(begun, hibernate);
+        let ending = ending?;
+        self.effects(effects).await;
+        ending.map_or(Ok(()), Err)
+    }
+}
+
+/// A message as the handler is given it. A Close is not: it is an ending.
+fn frame(message: &Message) -> Option<FrameParam<'_>> {
+    Some(match message {
+        Message::Text(text) => FrameParam::Text(text),
+        Message::Binary(data) => FrameParam::Binary(data),
+        Message::Ping(payload) => FrameParam::Ping(payload),
+        Message::Pong(payload) => FrameParam::Pong(payload),
+        Message::Close(_) => return None,
+    })
+}

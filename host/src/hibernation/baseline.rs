@@ -1,0 +1,127 @@
+//! What a fresh instance's state is: what snapshots are the difference to.
+
+#![allow(unsafe_code)]
+
+use std::mem;
+
+use wasmtime::{
+    Engine, ResourceLimiter, Result, Store,
+    component::{Component, Linker},
+    error::Context as _,
+};
+
+use super::{
+    Layout, PluginId, Scan, Unfit,
+    rewrite::ACCESSOR,
+    transfer::{self, Transfer},
+};
+
+/// The whole state of an instance.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Image {
+    /// The bits of all globals.
+    pub globals: Vec<u64>,
+    /// The bytes of all memories.
+    pub memories: Vec<Box<[u8]>>,
+}
+
+/// A plugin's fresh image, and how to look for what differs from it.
+#[derive(Debug)]
+pub struct Baseline {
+    pub(super) plugin: PluginId,
+    pub(super) image: Image,
+    pub(super) layout: Layout,
+    pub(super) scan: Scan,
+}
+
+struct State<L> {
+    limits: L,
+    transfer: Transfer,
+}
+
+impl Baseline {
+    /// Makes an instance of a rewritten component, whose imports all trap, and
+    /// takes its image.
+    ///
+    /// That every fresh instance has the same: what WebAssembly does depends on
+    /// nothing but the code, what imports return, and whether memories can grow.
+    /// No import returns here, so if the instance can be made at all, none was
+    /// called; and the limits are those of all instances. A later instance does
+    /// the same, start functions included: it calls the host as little, so that
+    /// a restore, too, has no effects.
+    ///
+    /// `engine` compiles as the component's own does, but has no pool: a look
+    /// at all of a memory makes its pages known to the kernel, and a slot of the
+    /// pool would keep them, for each later scan to pass over.
+    ///
+    /// # Errors
+    /// [`Unfit::StartCallsHost`].
+    pub fn capture<L: ResourceLimiter + Send + 'static>(
+        engine: &Engine,
+        component: &Component,
+        plugin: PluginId,
+        layout: Layout,
+        limits: L,
+    ) -> Result<Self, Unfit> {
+        let image = image(engine, component, limits)
+            .map_err(|error| Unfit::StartCallsHost(format!("{error:#}")))?;
+        Ok(Self { plugin, image, layout, scan: Scan::best() })
+    }
+
+    /// Looks for changed pages in this way: to measure, and to test.
+    #[must_use]
+    pub fn with_scan(&self, scan: Scan) -> Self {
+        let (image, layout) = (self.image.clone(), self.layout.clone());
+        Self { plugin: self.plugin, image, layout, scan }
+    }
+
+    /// Takes snapshots that have the dead parts of stacks in them, too.
+    #[cfg(test)]
+    pub(crate) fn with_whole_stacks(&self) -> Self {
+        let (image, mut layout) = (self.image.clone(), self.layout.clone());
+        layout.stacks.clear();
+        Self { plugin: self.plugin, image, layout, scan: self.scan }
+    }
+
+    /// How many bytes the image takes.
+    #[must_use]
+    pub fn len_bytes(&self) -> usize {
+        self.image.memories.iter().map(|memory| memory.len()).sum()
+    }
+
+    /// The longest body of a snapshot of an instance with so much memory: every
+    /// fourth word alone in a run (nearer ones are joined), with its head.
+    pub(super) fn body_max_bytes(&self, memory_max_bytes: usize) -> usize {
+        let ends = 16 * (self.image.globals.len() + self.image.memories.len());
+        memory_max_bytes.saturating_mul(2).saturating_add(ends)
+    }
+}
+
+fn image<L: ResourceLimiter + Send + 'static>(
+    engine: &Engine,
+    component: &Component,
+    limits: L,
+) -> Result<Image> {
+    let code = component.serialize()?;
+    // SAFETY: these are the bytes that wasmtime made just now.
+    let component = unsafe { Component::deserialize(engine, &code) }?;
+    let mut linker = Linker::new(engine);
+    transfer::add_to_linker(&mut linker, |state: &mut State<L>| &mut state.transfer)?;
+    linker.define_unknown_imports_as_traps(&component)?;
+    let mut store = Store::new(engine, State { limits, transfer: Transfer::Idle });
+    store.limiter(|state| &mut state.limits);
+    store.set_epoch_deadline(u64::MAX / 2);
+    store.set_hostcall_fuel(usize::MAX);
+    let instance = linker.instantiate(&mut store, &component)?;
+    let accessor = component.get_export_index(None, ACCESSOR);
+    let save = component
+        .get_export_index(accessor.as_ref(), "save")
+        .context("the component was not rewritten")?;
+    let save = instance.get_typed_func::<(), ()>(&mut store, save)?;
+    store.data_mut().transfer = Transfer::Image(Image::default());
+    save.call(&mut store, ())?;
+    match mem::take(&mut store.data_mut().transfer) {
+        Transfer::Image(image) => Ok(image),
+        _ => unreachable!("what a transfer does is changed by who started it"),
+    }
+}

@@ -1,0 +1,304 @@
+//! Rewrites a component so that the host can reach its state.
+//!
+//! Each core module gets exports for the memories and mutable globals that it
+//! defines, by names of ours. One more core module, the accessor, imports all
+//! of them, of every core instance, and hands them to functions of the host's
+//! ([`HOST`]) when the host calls `save` or `load` ([`ACCESSOR`]). All else is
+//! copied byte for byte: everything new stands behind it, so that no index
+//! changes, and no function of the component runs otherwise than before.
+//!
+//! That this finds *all* state: what a component can keep between two calls is
+//! memories, mutable globals, tables, dropped segments, objects of the garbage
+//! collector, and what wasmtime keeps for it (handles, tasks). Memories and
+//! globals belong to a core instance, and each core instance of the outermost
+//! component is known here; everything else, wherever, is refused ([`Unfit`]),
+//! but handles to the host's resources, of which the store knows how many there
+//! are at the time. Those to output streams can be looked at ([`HANDLES`]).
+
+mod accessor;
+mod handles;
+mod module;
+mod stack;
+
+use std::ops::Range;
+
+use wasm_encoder::{Component, ComponentSectionId, RawSection};
+use wasmparser::{
+    CanonicalFunction, ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind,
+    ComponentType, Encoding, ExternalKind, Instance, Parser, Payload,
+};
+
+use self::{handles::Resources, module::Module};
+use super::Unfit;
+
+/// The interface that a rewritten component imports.
+pub const HOST: &str = "wshost:hibernation/host";
+/// The instance that a rewritten component exports.
+pub const ACCESSOR: &str = "wshost:hibernation/accessor";
+/// The interface that one with output streams imports besides.
+pub const STREAMS: &str = "wshost:hibernation/streams";
+/// The instance that one with output streams exports besides.
+pub const HANDLES: &str = "wshost:hibernation/handles";
+/// What all names begin with that are added to a component.
+pub const PRIVATE: &str = "wshost:hibernation/";
+
+/// How much state a component has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Mutable globals, of all core instances.
+    pub globals: usize,
+    /// Memories, of all core instances.
+    pub memories: usize,
+    /// The stacks in them, as far as they are known.
+    pub stacks: Vec<Stack>,
+}
+
+/// A stack in a memory: it grows down, and nothing below its pointer is alive
+/// between two calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stack {
+    /// The memory's number.
+    pub memory: usize,
+    /// The number of the global that is the pointer.
+    pub pointer: usize,
+    /// Where it begins.
+    pub top: u32,
+}
+
+/// A component whose state can be reached.
+#[derive(Debug)]
+pub struct Rewritten {
+    /// The component's new bytes.
+    pub bytes: Vec<u8>,
+    /// What `save` and `load` pass over.
+    pub layout: Layout,
+}
+
+/// Rewrites a component.
+///
+/// # Errors
+/// [`Unfit`]: it has state that can't be reached.
+pub fn rewrite(bytes: &[u8]) -> Result<Rewritten, Unfit> {
+    let mut rewriting = Rewriting::default();
+    let mut within = Vec::new();
+    for payload in Parser::new(0).parse_all(bytes) {
+        let payload = payload?;
+        match payload {
+            Payload::Version { encoding, .. } => within.push(encoding),
+            Payload::End(_) => drop(within.pop()),
+            _ if within == [Encoding::Component] => {
+                rewriting.copy(bytes, &payload)?;
+                fit(&payload)?;
+                rewriting.count(payload)?;
+            }
+            _ if within.last() == Some(&Encoding::Component) => {
+                fit(&payload)?;
+                fit_nested(&payload)?;
+            }
+            _ => {}
+        }
+    }
+    let Rewriting { mut component, mut counts, modules, instances, resources } = rewriting;
+    let instances: Vec<_> = instances
+        .iter()
+        .map(|(index, module)| {
+            modules.get(*module as usize).map(|module| (*index, module)).ok_or_else(|| {
+                Unfit::Unreadable(format!("core instance {index} is made of no module"))
+            })
+        })
+        .collect::<Result<_, _>>()?;
+    resources.append(&mut component, &mut counts);
+    let layout = accessor::append(&mut component, counts, &instances);
+    Ok(Rewritten { bytes: component.finish(), layout })
+}
+
+/// How many items of each sort the outermost component has: the next one's index.
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    modules: u32,
+    core_instances: u32,
+    core_functions: u32,
+    core_memories: u32,
+    types: u32,
+    instances: u32,
+    functions: u32,
+}
+
+#[derive(Default)]
+struct Rewriting {
+    component: Component,
+    counts: Counts,
+    modules: Vec<Module>,
+    /// The core instances that are made of a module: index, and the module's.
+    instances: Vec<(u32, u32)>,
+    resources: Resources,
+}
+
+impl Rewriting {
+    fn copy(&mut self, bytes: &[u8], payload: &Payload<'_>) -> Result<(), Unfit> {
+        if let Payload::ModuleSection { unchecked_range, .. } = payload {
+            let module = Module::rewrite(part(bytes, unchecked_range.clone())?)?;
+            let id = ComponentSectionId::CoreModule.into();
+            self.component.section(&RawSection { id, data: &module.bytes });
+            self.modules.push(module);
+        } else if let Some((id, range)) = payload.as_section() {
+            self.component.section(&RawSection { id, data: part(bytes, range)? });
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, payload: Payload<'_>) -> Result<(), Unfit> {
+        match payload {
+            Payload::ModuleSection { .. } => self.counts.modules += 1,
+            Payload::InstanceSection(instances) => {
+                for instance in instances {
+                    if let Instance::Instantiate { module_index, .. } = instance? {
+                        self.instances.push((self.counts.core_instances, module_index));
+                    }
+                    self.counts.core_instances += 1;
+                }
+            }
+            Payload::ComponentInstanceSection(instances) => {
+                self.counts.instances += instances.count();
+            }
+            Payload::ComponentTypeSection(types) => {
+                for of in types {
+                    self.resources.see_type(self.counts.types, &of?);
+                    self.counts.types += 1;
+                }
+            }
+            Payload::ComponentAliasSection(aliases) => {
+                for alias in aliases {
+                    self.count_alias(&alias?);
+                }
+            }
+            Payload::ComponentCanonicalSection(functions) => {
+                for function in functions {
+                    match function? {
+                        CanonicalFunction::Lift { .. } => self.counts.functions += 1,
+                        _ => self.counts.core_functions += 1,
+                    }
+                }
+            }
+            Payload::ComponentImportSection(imports) => {
+                for import in imports {
+                    let import = import?;
+                    not_taken(import.name.name)?;
+                    self.resources.see_import(self.counts.instances, &import);
+                    self.count_item(import.ty.kind());
+                }
+            }
+            Payload::ComponentExportSection(exports) => {
+                for export in exports {
+                    let export = export?;
+                    not_taken(export.name.name)?;
+                    self.count_item(export.kind);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn count_alias(&mut self, alias: &ComponentAlias<'_>) {
+        match alias {
+            ComponentAlias::InstanceExport { kind, .. } => self.count_item(*kind),
+            ComponentAlias::CoreInstanceExport { kind: ExternalKind::Func, .. } => {
+                self.counts.core_functions += 1;
+            }
+            ComponentAlias::CoreInstanceExport { kind: ExternalKind::Memory, .. } => {
+                self.counts.core_memories += 1;
+            }
+            ComponentAlias::Outer { kind: ComponentOuterAliasKind::Type, .. } => {
+                self.counts.types += 1;
+            }
+            ComponentAlias::CoreInstanceExport { .. } | ComponentAlias::Outer { .. } => {}
+        }
+    }
+
+    fn count_item(&mut self, kind: ComponentExternalKind) {
+        match kind {
+            ComponentExternalKind::Func => self.counts.functions += 1,
+            ComponentExternalKind::Type => self.counts.types += 1,
+            ComponentExternalKind::Instance => self.counts.instances += 1,
+            ComponentExternalKind::Module
+            | ComponentExternalKind::Component
+            | ComponentExternalKind::Value => {}
+        }
+    }
+}
+
+/// A part of a file, which may be cut off.
+fn part(bytes: &[u8], range: Range<usize>) -> Result<&[u8], Unfit> {
+    bytes.get(range).ok_or_else(|| Unfit::Unreadable("it is cut off".into()))
+}
+
+fn not_taken(name: &str) -> Result<(), Unfit> {
+    if name.starts_with(PRIVATE) { Err(Unfit::NameTaken(name.to_owned())) } else { Ok(()) }
+}
+
+/// Refuses what a component at any depth must not have.
+fn fit(payload: &Payload<'_>) -> Result<(), Unfit> {
+    match payload {
+        Payload::ComponentTypeSection(types) => {
+            for of in types.clone() {
+                if matches!(of?, ComponentType::Resource { .. }) {
+                    return Err(Unfit::OwnResources);
+                }
+            }
+        }
+        Payload::ComponentCanonicalSection(functions) => {
+            for function in functions.clone() {
+                match function? {
+                    CanonicalFunction::Lift { .. }
+                    | CanonicalFunction::Lower { .. }
+                    | CanonicalFunction::ResourceDrop { .. } => {}
+                    other => return Err(Unfit::Builtin(name(&other))),
+                }
+            }
+        }
+        Payload::ComponentImportSection(imports) => {
+            for import in imports.clone() {
+                no_module(import?.ty.kind())?;
+            }
+        }
+        Payload::ComponentAliasSection(aliases) => {
+            for alias in aliases.clone() {
+                match alias? {
+                    ComponentAlias::InstanceExport { kind, .. } => no_module(kind)?,
+                    ComponentAlias::Outer { kind: ComponentOuterAliasKind::CoreModule, .. } => {
+                        return Err(Unfit::ForeignModules);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Payload::ComponentExportSection(exports) => {
+            for export in exports.clone() {
+                no_module(export?.kind)?;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Modules are taken from where they stand only, so that each instance's is known.
+fn no_module(kind: ComponentExternalKind) -> Result<(), Unfit> {
+    if kind == ComponentExternalKind::Module { Err(Unfit::ForeignModules) } else { Ok(()) }
+}
+
+/// Refuses what only the outermost component may have.
+fn fit_nested(payload: &Payload<'_>) -> Result<(), Unfit> {
+    match payload {
+        Payload::ModuleSection { .. } => Err(Unfit::NestedModules),
+        Payload::ComponentCanonicalSection(_) => Err(Unfit::NestedFunctions),
+        _ => Ok(()),
+    }
+}
+
+/// A built-in function's name: that of its variant.
+fn name(function: &CanonicalFunction) -> String {
+    let text = format!("{function:?}");
+    text.split([' ', '{', '(']).next().unwrap_or_default().to_owned()
+}

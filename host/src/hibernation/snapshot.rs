@@ -1,0 +1,154 @@
+//! A snapshot as it is kept: a head, and the body packed.
+//!
+//! ```text
+//! version  packing  plugin  checksum  length      body
+//! 1 byte   1 byte   8       4         if lz4: 4   the rest
+//! ```
+
+use std::cell::RefCell;
+
+use lz4_flex::block::{
+    CompressTable, compress_into_with_table, decompress_into, get_maximum_output_size,
+};
+use thiserror::Error;
+
+/// A plugin, by the first bytes of the SHA-256 of its code.
+pub type PluginId = [u8; 8];
+
+/// The layout described above, and that of the body.
+const VERSION: u8 = 1;
+const RAW: u8 = 0;
+const LZ4: u8 = 1;
+const PLUGIN: usize = 2;
+const CHECKSUM: usize = 10;
+const HEAD: usize = 14;
+const LENGTH: usize = 4;
+/// A longer body is packed: the echo handler's goes from 1,450 bytes to 814, in
+/// 1.5 µs, and back in 0.6. A shorter one has little to gain.
+const RAW_MAX: usize = 256;
+
+/// The state of an instance that sleeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot(Box<[u8]>);
+
+/// Bytes that are no snapshot of this plugin's.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum Invalid {
+    /// Made by another version of the host.
+    #[error("the snapshot is of version {0}, and this host reads version {VERSION}")]
+    Version(u8),
+    /// Made of another plugin.
+    #[error("the snapshot is of another plugin")]
+    Plugin,
+    /// Changed, or cut off.
+    #[error(transparent)]
+    Damaged(#[from] Damaged),
+}
+
+/// Bytes were changed, or cut off.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("the snapshot is damaged: {0} makes no sense")]
+pub struct Damaged(pub(crate) &'static str);
+
+thread_local! {
+    /// What packing needs, kept between snapshots: making it takes longer than using it.
+    static PACKER: RefCell<(CompressTable, Vec<u8>)> = RefCell::default();
+}
+
+impl Snapshot {
+    /// Takes back bytes that were kept elsewhere. They are checked when they are used.
+    #[must_use]
+    pub fn from_bytes(bytes: Box<[u8]>) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes, to be kept elsewhere.
+    #[must_use]
+    pub fn into_bytes(self) -> Box<[u8]> {
+        self.0
+    }
+
+    /// How many bytes it takes.
+    #[must_use]
+    pub fn len_bytes(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn pack(plugin: PluginId, body: &[u8]) -> Self {
+        if body.len() <= RAW_MAX {
+            return Self::new(RAW, plugin, &[], body);
+        }
+        PACKER.with_borrow_mut(|(table, packed)| {
+            packed.resize(get_maximum_output_size(body.len()), 0);
+            let length = u32::try_from(body.len()).map(u32::to_le_bytes);
+            match (length, compress_into_with_table(body, packed, table)) {
+                (Ok(length), Ok(len)) if len + LENGTH < body.len() => {
+                    Self::new(LZ4, plugin, &length, &packed[..len])
+                }
+                _ => Self::new(RAW, plugin, &[], body),
+            }
+        })
+    }
+
+    fn new(packing: u8, plugin: PluginId, length: &[u8], body: &[u8]) -> Self {
+        let mut bytes = Vec::with_capacity(HEAD + length.len() + body.len());
+        bytes.extend([VERSION, packing]);
+        bytes.extend(plugin);
+        bytes.extend([0; HEAD - CHECKSUM]);
+        bytes.extend(length);
+        bytes.extend(body);
+        let checksum = checksum(&bytes);
+        bytes[CHECKSUM..HEAD].copy_from_slice(&checksum);
+        Self(bytes.into())
+    }
+
+    /// Checks everything, and appends the body to `out`, at most `max` bytes.
+    pub(super) fn unpack(
+        &self,
+        plugin: PluginId,
+        max: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Invalid> {
+        let bytes = &*self.0;
+        let Some((head, body)) = bytes.split_at_checked(HEAD) else {
+            return Err(Damaged("its length").into());
+        };
+        if head[0] != VERSION {
+            return Err(Invalid::Version(head[0]));
+        }
+        if head[CHECKSUM..] != checksum(bytes) {
+            return Err(Damaged("its checksum").into());
+        }
+        if head[PLUGIN..CHECKSUM] != plugin {
+            return Err(Invalid::Plugin);
+        }
+        match head[1] {
+            RAW if body.len() <= max => out.extend_from_slice(body),
+            LZ4 => unpack_lz4(body, max, out)?,
+            _ => return Err(Damaged("its packing").into()),
+        }
+        Ok(())
+    }
+}
+
+fn unpack_lz4(body: &[u8], max: usize, out: &mut Vec<u8>) -> Result<(), Damaged> {
+    let (length, packed) = body.split_first_chunk().ok_or(Damaged("its length"))?;
+    let length = u32::from_le_bytes(*length) as usize;
+    if length > max {
+        return Err(Damaged("its length"));
+    }
+    let start = out.len();
+    out.resize(start + length, 0);
+    match decompress_into(packed, &mut out[start..]) {
+        Ok(unpacked) if unpacked == length => Ok(()),
+        _ => Err(Damaged("its body")),
+    }
+}
+
+/// CRC-32 of everything but itself.
+fn checksum(bytes: &[u8]) -> [u8; HEAD - CHECKSUM] {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&bytes[..CHECKSUM]);
+    crc.update(&bytes[HEAD..]);
+    crc.finalize().to_le_bytes()
+}

@@ -1,0 +1,163 @@
+//! Where each snapshot is, and in which order those in memory came.
+
+use std::sync::Arc;
+
+use slab::Slab;
+
+use super::{Amount, Stats, file::Spilled};
+
+/// No entry.
+const NONE: u32 = u32::MAX;
+
+/// All snapshots, by key. Those in memory make a list, from the oldest to the
+/// newest, that each can be taken out of: it costs them 8 bytes.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    entries: Slab<Entry>,
+    oldest: u32,
+    newest: u32,
+    stats: Stats,
+}
+
+/// A snapshot.
+#[derive(Debug)]
+pub(super) enum Entry {
+    /// In memory.
+    Held(Box<[u8]>, Links),
+    /// In memory, and being written to the file.
+    Moving(Moving),
+    /// In the file.
+    Spilled(Spilled),
+}
+
+/// A snapshot that is being written: by the one who writes it, and by the shelf.
+pub(super) type Moving = Arc<Box<[u8]>>;
+
+/// Who was put before an entry and after it.
+#[derive(Debug)]
+pub(super) struct Links {
+    older: u32,
+    newer: u32,
+}
+
+impl Shelf {
+    pub(super) fn new() -> Self {
+        Self { entries: Slab::new(), oldest: NONE, newest: NONE, stats: Stats::default() }
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    /// Adds a snapshot, if those in memory stay within `max_bytes`; else gives
+    /// it back.
+    pub(super) fn put(&mut self, bytes: Box<[u8]>, max_bytes: u64) -> Result<u32, Box<[u8]>> {
+        let key = u32::try_from(self.entries.vacant_key()).unwrap_or(NONE);
+        if key == NONE || self.stats.memory.bytes + bytes.len() as u64 > max_bytes {
+            return Err(bytes);
+        }
+        self.stats.memory.add(bytes.len() as u64);
+        let links = self.append(key);
+        self.entries.insert(Entry::Held(bytes, links));
+        Ok(key)
+    }
+
+    /// Takes one out.
+    pub(super) fn remove(&mut self, key: u32) -> Entry {
+        let entry = self.entries.remove(key as usize);
+        match &entry {
+            Entry::Held(bytes, links) => {
+                self.stats.memory.subtract(bytes.len() as u64);
+                self.unlink(links);
+            }
+            Entry::Moving(bytes) => self.stats.memory.subtract(bytes.len() as u64),
+            Entry::Spilled(spilled) => self.stats.disk.subtract(spilled.block_bytes()),
+        }
+        entry
+    }
+
+    /// The oldest in memory, to be written to the file, if those there take more
+    /// than `above_bytes`. Whoever wants it meanwhile has it from memory.
+    pub(super) fn begin_move(&mut self, above_bytes: u64) -> Option<(u32, Moving)> {
+        if self.stats.memory.bytes <= above_bytes {
+            return None;
+        }
+        let key = self.oldest;
+        let entry = self.entries.get_mut(key as usize)?;
+        let Entry::Held(bytes, links) = entry else { unreachable!("only those held are linked") };
+        let moving = Arc::new(std::mem::take(bytes));
+        let links = std::mem::replace(links, Links { older: NONE, newer: NONE });
+        *entry = Entry::Moving(moving.clone());
+        self.unlink(&links);
+        Some((key, moving))
+    }
+
+    /// Ends a move, with where the snapshot is now. Gives that back if nobody
+    /// needs it any more.
+    pub(super) fn moved(&mut self, key: u32, moving: &Moving, to: Spilled) -> Option<Spilled> {
+        if !self.is_moving(key, moving) {
+            return Some(to);
+        }
+        self.stats.memory.subtract(moving.len() as u64);
+        self.stats.disk.add(to.block_bytes());
+        self.entries[key as usize] = Entry::Spilled(to);
+        None
+    }
+
+    /// Ends a move that failed. The next one tries another snapshot, for which
+    /// there may be room.
+    pub(super) fn not_moved(&mut self, key: u32, moving: Moving) {
+        if self.is_moving(key, &moving) {
+            // With the shelf's own reference gone, unwrapping copies nothing.
+            self.entries[key as usize] = Entry::Moving(Moving::default());
+            let bytes = Arc::unwrap_or_clone(moving);
+            let links = self.append(key);
+            self.entries[key as usize] = Entry::Held(bytes, links);
+        }
+    }
+
+    /// Whether it is still there: its key may be another's by now.
+    fn is_moving(&self, key: u32, moving: &Moving) -> bool {
+        matches!(self.entries.get(key as usize), Some(Entry::Moving(own)) if Arc::ptr_eq(own, moving))
+    }
+
+    /// Makes `key` the newest.
+    fn append(&mut self, key: u32) -> Links {
+        let older = std::mem::replace(&mut self.newest, key);
+        *self.newer_than(older) = key;
+        Links { older, newer: NONE }
+    }
+
+    fn unlink(&mut self, links: &Links) {
+        *self.newer_than(links.older) = links.newer;
+        *self.older_than(links.newer) = links.older;
+    }
+
+    /// Where the one after `key` is noted.
+    fn newer_than(&mut self, key: u32) -> &mut u32 {
+        match self.entries.get_mut(key as usize) {
+            Some(Entry::Held(_, links)) => &mut links.newer,
+            _ => &mut self.oldest,
+        }
+    }
+
+    /// Where the one before `key` is noted.
+    fn older_than(&mut self, key: u32) -> &mut u32 {
+        match self.entries.get_mut(key as usize) {
+            Some(Entry::Held(_, links)) => &mut links.older,
+            _ => &mut self.newest,
+        }
+    }
+}
+
+impl Amount {
+    fn add(&mut self, bytes: u64) {
+        self.snapshots += 1;
+        self.bytes += bytes;
+    }
+
+    fn subtract(&mut self, bytes: u64) {
+        self.snapshots -= 1;
+        self.bytes -= bytes;
+    }
+}

@@ -1,0 +1,105 @@
+//! Every reason to stay awake.
+
+use crate::hibernation::{Unfit, rewrite};
+
+fn refused(wat: &str) -> Unfit {
+    rewrite(&wat::parse_str(wat).unwrap()).unwrap_err()
+}
+
+/// Why a component with such a core module is refused.
+fn module(body: &str) -> Unfit {
+    refused(&format!("(component (core module {body}))"))
+}
+
+#[test]
+fn tables_that_change() {
+    let table = "(table $t 1 funcref) (elem $e func $f) (func $f)";
+    for (name, code) in [
+        ("table.set", "(table.set $t (i32.const 0) (ref.null func))"),
+        ("table.grow", "(drop (table.grow $t (ref.null func) (i32.const 1)))"),
+        ("table.fill", "(table.fill $t (i32.const 0) (ref.null func) (i32.const 1))"),
+        ("table.copy", "(table.copy $t $t (i32.const 0) (i32.const 0) (i32.const 1))"),
+        ("table.init", "(table.init $t $e (i32.const 0) (i32.const 0) (i32.const 1))"),
+    ] {
+        assert_eq!(module(&format!("{table} (func {code})")), Unfit::TableChanged(name));
+    }
+}
+
+#[test]
+fn segments_that_are_dropped() {
+    assert_eq!(
+        module(r#"(memory 1) (data $d "x") (func (data.drop $d))"#),
+        Unfit::SegmentDropped("data.drop")
+    );
+    assert_eq!(
+        module("(func $f) (elem $e func $f) (func (elem.drop $e))"),
+        Unfit::SegmentDropped("elem.drop")
+    );
+}
+
+#[test]
+fn globals_and_memories_out_of_reach() {
+    assert_eq!(module("(global (mut funcref) (ref.null func))"), Unfit::ReferenceGlobal);
+    assert_eq!(module("(global (mut v128) (v128.const i64x2 0 0))"), Unfit::VectorGlobal);
+    assert_eq!(module("(memory 1 1 shared)"), Unfit::Shared);
+    assert_eq!(module("(memory i64 1)"), Unfit::Memory64);
+    assert_eq!(module("(memory 1 (pagesize 1))"), Unfit::PageSize);
+    assert_eq!(module("(type (struct (field (mut i32))))"), Unfit::GarbageCollected);
+}
+
+#[test]
+fn what_wasmtime_keeps_for_a_component() {
+    assert_eq!(refused("(component (type (resource (rep i32))))"), Unfit::OwnResources);
+    assert_eq!(
+        refused("(component (core func (canon backpressure.inc)))"),
+        Unfit::Builtin("BackpressureInc".into())
+    );
+}
+
+#[test]
+fn modules_out_of_reach() {
+    assert_eq!(refused("(component (component (core module (memory 1))))"), Unfit::NestedModules);
+    assert_eq!(
+        refused(
+            r#"(component
+              (component (import "f" (func $f)) (core func $g (canon lower (func $f)))))"#
+        ),
+        Unfit::NestedFunctions
+    );
+    assert_eq!(refused(r#"(component (import "m" (core module)))"#), Unfit::ForeignModules);
+    assert_eq!(
+        refused("(component (core module $m) (component (alias outer 1 $m (core module))))"),
+        Unfit::ForeignModules
+    );
+}
+
+#[test]
+fn names_that_the_host_needs() {
+    let name = "wshost:hibernation/mine";
+    let taken = || Unfit::NameTaken(name.into());
+    assert_eq!(module(&format!(r#"(memory (export "{name}") 1)"#)), taken());
+    assert_eq!(refused(&format!(r#"(component (import "{name}" (instance)))"#)), taken());
+    assert_eq!(
+        refused(&format!(r#"(component (instance $i) (export "{name}" (instance $i)))"#)),
+        taken()
+    );
+}
+
+#[test]
+fn bytes_that_are_no_component() {
+    assert!(matches!(rewrite(b"hello"), Err(Unfit::Unreadable(_))));
+    assert!(matches!(rewrite(b"\0asm\x0d\0\x01\0\x01\xff"), Err(Unfit::Unreadable(_))));
+}
+
+#[test]
+fn a_table_filled_when_the_instance_is_made_is_no_reason() {
+    // The way in which wit-component fills the table of its shim.
+    let wat = r#"(component
+      (core module $shim (table (export "t") 1 funcref)
+        (func (export "f") (call_indirect (i32.const 0))))
+      (core module $fill (import "" "t" (table 1 funcref)) (import "" "f" (func $f))
+        (elem (i32.const 0) $f))
+      (core instance $a (instantiate $shim))
+      (core instance (instantiate $fill (with "" (instance $a)))))"#;
+    assert!(rewrite(&wat::parse_str(wat).unwrap()).is_ok());
+}

@@ -1,0 +1,202 @@
+//! Instances that are put to sleep and made again.
+
+pub(super) mod handles;
+
+use std::sync::Arc;
+
+use thiserror::Error;
+use wasmtime::{
+    Result,
+    component::{Component, ComponentExportIndex},
+    error::Context as _,
+};
+
+use super::{
+    error::CallError,
+    held::{self, Place},
+    instance::{Instance, Template},
+    ledger::Ledger,
+};
+use crate::{
+    config::Config,
+    hibernation::{ACCESSOR, Baseline, Damaged, Invalid, Scan, Snapshot, Transfer, Unfit},
+    messaging::ConnectionId,
+};
+
+/// Of a plugin that can hibernate: what its fresh instances are, and where its
+/// accessor is.
+#[derive(Clone, Debug)]
+pub struct Hibernation {
+    pub(super) baseline: Arc<Baseline>,
+    save: ComponentExportIndex,
+    load: ComponentExportIndex,
+    /// None: a guest that has handles can't sleep.
+    handles: Option<handles::Functions>,
+}
+
+/// An instance can't be put to sleep now. It can be used as before.
+#[derive(Debug, Error)]
+pub enum StaysAwake {
+    /// None of its plugin's can.
+    #[error("the plugin can't hibernate: {0}")]
+    Unfit(Unfit),
+    /// It holds handles to the host, and not to its output and error alone.
+    #[error("it holds handles to the host (pollables, input or files)")]
+    HoldsResources,
+    /// There is too much that differs from a fresh instance.
+    #[error("its snapshot would be too large (snapshot_max_bytes)")]
+    TooLarge,
+    /// The accessor failed. This is the host's fault; the instance won't work either.
+    #[error("its state can't be read: {0}")]
+    Failed(CallError),
+}
+
+/// A snapshot can't be made an instance again.
+#[derive(Debug, Error)]
+pub enum RestoreError {
+    /// The plugin can't hibernate, so this is no snapshot of it.
+    #[error("the plugin can't hibernate: {0}")]
+    Unfit(Unfit),
+    /// It is no snapshot of this plugin's.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// The new instance failed, or there was no room for it.
+    #[error("the new instance {0}")]
+    Call(#[from] CallError),
+}
+
+impl Hibernation {
+    /// Finds a rewritten component's accessor.
+    ///
+    /// # Errors
+    /// The component was not rewritten.
+    pub(super) fn new(component: &Component, baseline: Baseline) -> Result<Self> {
+        let accessor = component.get_export_index(None, ACCESSOR);
+        let find = |name| component.get_export_index(accessor.as_ref(), name);
+        let (save, load) = find("save").zip(find("load")).context("there is no accessor")?;
+        let handles = handles::Functions::find(component);
+        Ok(Self { baseline: Arc::new(baseline), save, load, handles })
+    }
+}
+
+impl Template {
+    /// Whether instances can hibernate, and if not, why.
+    ///
+    /// # Errors
+    /// They can't.
+    pub fn can_hibernate(&self) -> Result<&Hibernation, &Unfit> {
+        (*self.hibernation).as_ref()
+    }
+
+    /// Looks for changed pages in this way: to measure, and to test.
+    #[must_use]
+    pub fn with_scan(mut self, scan: Scan) -> Self {
+        if let Ok(hibernation) = &*self.hibernation {
+            let baseline = Arc::new(hibernation.baseline.with_scan(scan));
+            self.hibernation = Arc::new(Ok(Hibernation { baseline, ..hibernation.clone() }));
+        }
+        self
+    }
+
+    /// Makes an instance again. It goes on with what its connection holds.
+    ///
+    /// # Errors
+    /// Bytes that are no snapshot of this plugin's; no room in the pool.
+    pub async fn restore(
+        &self,
+        id: ConnectionId,
+        ledger: Box<Ledger>,
+        snapshot: &Snapshot,
+    ) -> Result<Instance, RestoreError> {
+        let hibernation = self.can_hibernate().map_err(|why| RestoreError::Unfit(why.clone()))?;
+        let Config { memory_max_bytes, resources_max, .. } = *self.config;
+        let load =
+            Transfer::load(&hibernation.baseline, snapshot, memory_max_bytes, resources_max)?;
+        let mut instance = self.instantiate_with(id, ledger).await?;
+        instance.load(hibernation, load).await.map_err(|error| {
+            match error.downcast_ref::<Damaged>() {
+                Some(damaged) => RestoreError::Invalid(Invalid::Damaged(*damaged)),
+                None => instance.call_error(&error).into(),
+            }
+        })?;
+        Ok(instance)
+    }
+}
+
+impl Instance {
+    /// Takes a snapshot, with which the instance can be made again once it is
+    /// dropped. It may also go on. Waits for nothing.
+    ///
+    /// # Errors
+    /// [`StaysAwake`]: it can't be, now or at all.
+    pub async fn hibernate(&mut self) -> Result<Snapshot, StaysAwake> {
+        let hibernation = self.hibernation.clone();
+        let hibernation = (*hibernation).as_ref().map_err(|why| StaysAwake::Unfit(why.clone()))?;
+        let places = self.store.data_mut().held().ok_or(StaysAwake::HoldsResources)?;
+        let saved = match self.holds(hibernation, &places).await {
+            Ok(true) => self.save(hibernation, &places).await,
+            Ok(false) => return Err(StaysAwake::HoldsResources),
+            Err(error) => Err(error),
+        };
+        saved
+            .map_err(|error| StaysAwake::Failed(self.call_error(&error)))?
+            .ok_or(StaysAwake::TooLarge)
+    }
+
+    /// Whether these are surely the guest's handles.
+    async fn holds(&mut self, hibernation: &Hibernation, places: &[Place]) -> Result<bool> {
+        match hibernation.handles {
+            _ if places.is_empty() => Ok(true),
+            Some(functions) => self.handles(functions).is_like(places).await,
+            None => Ok(false),
+        }
+    }
+
+    /// None: the snapshot would be too large.
+    async fn save(
+        &mut self,
+        hibernation: &Hibernation,
+        places: &[Place],
+    ) -> Result<Option<Snapshot>> {
+        let max_bytes = self.store.data().config.snapshot_max_bytes;
+        let save = Transfer::save(&hibernation.baseline, max_bytes);
+        Ok(self.transfer(hibernation.save, save).await?.finish_save(&held::encode(places)))
+    }
+
+    async fn load(&mut self, hibernation: &Hibernation, load: Transfer) -> Result<()> {
+        let handles = self.transfer(hibernation.load, load).await?.finish_load();
+        let places = held::decode(&handles).ok_or(Damaged("a handle"))?;
+        match hibernation.handles {
+            _ if places.is_empty() => Ok(()),
+            Some(functions) => self.handles(functions).fill(&places).await,
+            None => Err(Damaged("its length").into()),
+        }
+    }
+
+    fn handles(&mut self, functions: handles::Functions) -> handles::Table<'_> {
+        handles::Table { functions, guest: self.component, store: &mut self.store }
+    }
+
+    /// Drops the instance, and keeps what the connection holds of the host.
+    #[must_use]
+    pub fn into_ledger(self) -> Box<Ledger> {
+        self.store.into_data().into_ledger()
+    }
+
+    /// Calls a function of the accessor's, and returns what became of the transfer.
+    async fn transfer(
+        &mut self,
+        accessor: ComponentExportIndex,
+        what: Transfer,
+    ) -> Result<Transfer> {
+        let function = self.component.get_typed_func::<(), ()>(&mut self.store, accessor)?;
+        // The accessor is the host's: it is not interrupted.
+        self.store.set_epoch_deadline(u64::MAX / 2);
+        self.store.data_mut().transfer = what;
+        function.call_async(&mut self.store, ()).await?;
+        Ok(std::mem::take(&mut self.store.data_mut().transfer))
+    }
+}
+
+#[cfg(test)]
+mod tests;

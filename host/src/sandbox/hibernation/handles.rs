@@ -1,0 +1,135 @@
+//! Handles to standard output and error are carried over sleep: guests that print
+//! keep them for ever, and some keep pollables of them. The same indices mean the
+//! same again.
+//!
+//! What the handles are is known from the store's own table ([`held`]). Before a
+//! guest sleeps it is tried out: as many streams are opened as there are free
+//! places, and one more. They get the free places and the one behind all others,
+//! if the two tables are alike; if not, the guest stays awake. Then they are
+//! dropped, the last one first, and the table is as it was.
+//!
+//! A fresh guest's table is empty. Streams are opened until it is as long as it
+//! was; those where a pollable was are dropped, one by one, and the pollable takes
+//! the place; those where nothing was are dropped. Each index is compared.
+
+use wasmtime::{
+    Result, Store, StoreContextMut, bail,
+    component::{Component, ComponentExportIndex, Instance, Linker, Resource},
+    error::Context as _,
+};
+use wasmtime_wasi::p2::DynOutputStream;
+
+use crate::{
+    hibernation::{HANDLES, STREAMS},
+    sandbox::{held::Place, log::Output, state::State},
+};
+
+/// The functions that a rewritten component with output streams has for this.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Functions {
+    open: ComponentExportIndex,
+    drop: ComponentExportIndex,
+    /// None: the component has no pollables, or of more than one version.
+    subscribe: Option<ComponentExportIndex>,
+}
+
+impl Functions {
+    /// None: the component has no output streams, or of more than one version.
+    pub(super) fn find(component: &Component) -> Option<Self> {
+        let handles = component.get_export_index(None, HANDLES)?;
+        let find = |name| component.get_export_index(Some(&handles), name);
+        Some(Self { open: find("open")?, drop: find("drop")?, subscribe: find("subscribe") })
+    }
+}
+
+/// Makes available what these functions call.
+pub(in crate::sandbox) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
+    type Stream = Resource<DynOutputStream>;
+    let mut host = linker.instance(STREAMS)?;
+    host.func_wrap("open", |mut store: StoreContextMut<'_, State>, (error,): (bool,)| {
+        let output = if error { Output::Stderr } else { Output::Stdout };
+        Ok((store.data_mut().open(output)?,))
+    })?;
+    host.func_wrap("subscribe", |mut store: StoreContextMut<'_, State>, (stream,): (Stream,)| {
+        Ok((store.data_mut().subscribe(stream)?,))
+    })
+}
+
+/// A guest's table of handles.
+pub(super) struct Table<'a> {
+    pub(super) functions: Functions,
+    pub(super) guest: Instance,
+    pub(super) store: &'a mut Store<State>,
+}
+
+impl Table<'_> {
+    /// Whether what has these places can be put back, and the table is as long as
+    /// they are, and has the same ones free.
+    pub(super) async fn is_like(&mut self, places: &[Place]) -> Result<bool> {
+        let has_pollables = places.iter().any(|place| matches!(place, Place::Pollable(_)));
+        if has_pollables && self.functions.subscribe.is_none() {
+            return Ok(false);
+        }
+        let mut opened = Vec::new();
+        for _ in 0..=places.iter().filter(|place| **place == Place::Free).count() {
+            opened.push(self.open(Output::Stdout).await?);
+        }
+        for index in opened.iter().rev() {
+            self.drop(*index).await?;
+        }
+        Ok(opened.into_iter().all(|index| {
+            let at = index as usize - 1;
+            at == places.len() || places.get(at) == Some(&Place::Free)
+        }))
+    }
+
+    /// Gives a fresh guest these handles.
+    pub(super) async fn fill(&mut self, places: &[Place]) -> Result<()> {
+        for (index, place) in (1..).zip(places) {
+            let output = match place {
+                Place::Stream(output) => *output,
+                Place::Free | Place::Pollable(_) => Output::Stdout,
+            };
+            same(index, self.open(output).await?)?;
+        }
+        for (index, place) in (1..).zip(places) {
+            if let Place::Pollable(stream) = place {
+                self.drop(index).await?;
+                same(index, self.subscribe(*stream).await?)?;
+            }
+        }
+        for (index, _) in (1..).zip(places).filter(|(_, place)| **place == Place::Free) {
+            self.drop(index).await?;
+        }
+        Ok(())
+    }
+
+    async fn open(&mut self, output: Output) -> Result<u32> {
+        let open =
+            self.guest.get_typed_func::<(bool,), (u32,)>(&mut *self.store, self.functions.open)?;
+        let error = matches!(output, Output::Stderr);
+        Ok(open.call_async(&mut *self.store, (error,)).await?.0)
+    }
+
+    async fn subscribe(&mut self, stream: u32) -> Result<u32> {
+        let subscribe = self.functions.subscribe.context("the guest has no pollables")?;
+        let subscribe = self.guest.get_typed_func::<(u32,), (u32,)>(&mut *self.store, subscribe)?;
+        Ok(subscribe.call_async(&mut *self.store, (stream,)).await?.0)
+    }
+
+    async fn drop(&mut self, index: u32) -> Result<()> {
+        let drop =
+            self.guest.get_typed_func::<(u32,), ()>(&mut *self.store, self.functions.drop)?;
+        drop.call_async(&mut *self.store, (index,)).await
+    }
+}
+
+fn same(wanted: u32, index: u32) -> Result<()> {
+    if wanted != index {
+        bail!("the handle with the index {wanted} has {index} in a fresh instance");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
