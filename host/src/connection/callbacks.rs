@@ -2,7 +2,7 @@
 
 use std::{
     future::{Future, poll_fn},
-    pin::pin,
+    pin::{Pin, pin},
     time::Instant,
 };
 
@@ -28,13 +28,12 @@ async fn drive<S, F>(
     wire: &mut Wire<S>,
     config: &Config,
     mailbox: Option<&Mailbox>,
-    call: F,
+    mut call: Pin<&mut F>,
 ) -> F::Output
 where
     S: AsyncRead + AsyncWrite + Unpin,
     F: Future,
 {
-    let mut call = pin!(call);
     poll_fn(|cx| {
         let called = call.as_mut().poll(cx);
         if called.is_pending() {
@@ -74,18 +73,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     }
 
     pub(super) async fn mail(&mut self, mail: Mail) -> Result<(), Ending> {
-        match mail {
-            Mail::Direct { from, payload } => {
-                let (sender, payload) = (&*from.to_string(), &*payload);
-                self.info(types::Message::Direct(types::DirectMessage { sender, payload })).await
+        let (Mail::Direct { from, payload } | Mail::Published { from, payload, .. }) = &mail;
+        let sender = &*from.to_string();
+        self.info(match &mail {
+            Mail::Direct { .. } => types::Message::Direct(types::DirectMessage { sender, payload }),
+            Mail::Published { topic, .. } => {
+                let sender = Some(sender);
+                types::Message::Published(types::TopicMessage { topic, sender, payload })
             }
-            Mail::Published { topic, from, payload } => {
-                let sender = from.to_string();
-                let message =
-                    types::TopicMessage { topic: &topic, sender: Some(&sender), payload: &payload };
-                self.info(types::Message::Published(message)).await
-            }
-        }
+        })
+        .await
     }
 
     pub(super) async fn timer(&mut self, timer: Fired) -> Result<(), Ending> {
@@ -125,10 +122,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     ) -> Result<R, Ending> {
         let Self { wire, shared, mailbox, guest, .. } = self;
         let passed_on = published.then_some(&**mailbox);
-        let called = async {
+        let called = pin!(async {
             let instance = guest.wake(shared, mailbox.id).await.map_err(Ending::Wake)?;
             call(instance).await.map_err(|error| Ending::Call(callback, error))
-        };
+        });
         drive(wire, &shared.config, passed_on, called).await
     }
 

@@ -129,10 +129,8 @@ impl Guest {
         id: ConnectionId,
     ) -> Result<&mut Instance, WakeError> {
         if let State::Asleep(_) = &self.state {
-            let slot = shared.slot().await.ok_or(WakeError::NoSlot)?;
-            if let State::Asleep(asleep) = mem::replace(&mut self.state, State::Gone) {
-                self.state = State::Awake(Box::new(asleep.wake(shared, id, slot).await?));
-            }
+            // Boxed, so that a callback of one that is awake has no room for it.
+            Box::pin(self.restore(shared, id)).await?;
         }
         match &mut self.state {
             State::Awake(awake) => {
@@ -141,6 +139,14 @@ impl Guest {
             }
             State::Asleep(_) | State::Gone => Err(WakeError::Gone),
         }
+    }
+
+    async fn restore(&mut self, shared: &Shared, id: ConnectionId) -> Result<(), WakeError> {
+        let slot = shared.slot().await.ok_or(WakeError::NoSlot)?;
+        if let State::Asleep(asleep) = mem::replace(&mut self.state, State::Gone) {
+            self.state = State::Awake(Box::new(asleep.wake(shared, id, slot).await?));
+        }
+        Ok(())
     }
 
     /// Takes what a callback asked for. It was begun `at` this time.

@@ -115,8 +115,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         match event {
             Event::Opened => self.opened().await,
             Event::Messages(messages) => self.frames(&messages).await,
-            Event::Mail(mail) => self.mail(mail).await,
-            Event::Timer(timer) => self.timer(timer).await,
+            // Boxed, as they are larger than the one that comes most often.
+            Event::Mail(mail) => Box::pin(self.mail(mail)).await,
+            Event::Timer(timer) => Box::pin(self.timer(timer)).await,
             Event::KeepAlive => {
                 // A peer that takes nothing is not asked whether it is there.
                 if self.wire.queued_bytes() == 0 {
@@ -124,7 +125,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 }
                 Ok(())
             }
-            Event::Rest => self.rest().await,
+            Event::Rest => Box::pin(self.rest()).await,
             Event::End(ending) => Err(ending),
         }
     }

@@ -6,7 +6,7 @@
 
 use std::{
     future::{Future, poll_fn},
-    pin::{Pin, pin},
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -68,7 +68,8 @@ pub fn interrupt<T>(store: &mut Store<T>, clock: Arc<Clock>, allowance: Allowanc
     });
 }
 
-/// Runs a callback by the clock.
+/// Runs a callback by the clock. It is pinned by the caller: moved here it would
+/// take its room twice.
 ///
 /// # Errors
 /// [`Overrun::Waited`]; a callback that ran too long ends by itself, with a trap
@@ -76,9 +77,8 @@ pub fn interrupt<T>(store: &mut Store<T>, clock: Arc<Clock>, allowance: Allowanc
 pub async fn timed<F: Future>(
     clock: &Clock,
     allowance: Allowance,
-    call: F,
+    mut call: Pin<&mut F>,
 ) -> Result<F::Output, Overrun> {
-    let mut call = pin!(call);
     let mut left = nanos(allowance.run);
     let mut waiting: Option<Pin<Box<Sleep>>> = None;
     poll_fn(|cx| {

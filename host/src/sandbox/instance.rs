@@ -1,6 +1,6 @@
 //! One instance of a handler, and the calls into it.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use wasmtime::{
     Store,
@@ -9,7 +9,7 @@ use wasmtime::{
 
 use super::{
     bindings::wshost::handler::types::{Answer, FrameParam, Message, Outcome, Reason, Request},
-    callbacks::{Callback, Callbacks, Checked},
+    callbacks::{Callback, Callbacks, Checked, Found},
     deadline::{self, Allowance, Clock},
     error::CallError,
     hibernation::Hibernation,
@@ -36,6 +36,8 @@ pub struct Instance {
     pub(super) store: Store<State>,
     pub(super) component: Component,
     callbacks: Arc<Callbacks>,
+    /// The callback that was called last: mostly the next one, too.
+    last: Option<Found>,
     clock: Arc<Clock>,
     allowance: Allowance,
     pub(super) hibernation: Arc<Result<Hibernation, Unfit>>,
@@ -76,6 +78,7 @@ impl Template {
             store,
             component,
             callbacks: self.callbacks.clone(),
+            last: None,
             clock,
             allowance: allowance(&self.config),
             hibernation: self.hibernation.clone(),
@@ -102,7 +105,10 @@ pub(super) async fn start(
     let allowance = allowance(config);
     deadline::interrupt(&mut store, clock.clone(), allowance);
     store.set_epoch_deadline(1);
-    let made = deadline::timed(&clock, allowance, pre.instantiate_async(&mut store)).await?;
+    let made = {
+        let made = pin!(pre.instantiate_async(&mut store));
+        deadline::timed(&clock, allowance, made).await?
+    };
     let component = made.map_err(|error| CallError::new(&error, store.data().limits.hit()))?;
     Ok((store, component, clock))
 }
@@ -181,10 +187,13 @@ impl Instance {
         callback: Checked<C>,
         params: C::Params<'_>,
     ) -> Result<C::Results, CallError> {
-        let called = match callback.of(&self.component, &mut self.store) {
+        if self.last.is_none_or(|last| last.typed::<C>().is_none()) {
+            self.last = callback.of(&self.component, &mut self.store);
+        }
+        let called = match self.last.and_then(Found::typed::<C>) {
             Some(function) => {
                 self.store.set_epoch_deadline(1);
-                let call = function.call_async(&mut self.store, params);
+                let call = pin!(function.call_async(&mut self.store, params));
                 deadline::timed(&self.clock, self.allowance, call).await?
             }
             None => Err(wasmtime::format_err!("`{}` is not there", C::NAME)),
