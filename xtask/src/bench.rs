@@ -23,18 +23,24 @@ struct Scenario {
     /// What of its report is compared.
     measure: &'static str,
     unit: &'static str,
-    /// The server that wshost is measured by.
+    /// The servers that are measured.
+    servers: &'static [Kind],
+    /// That which is to reach so much of the rival's figure.
+    measured: Kind,
     rival: Kind,
-    /// How much of the rival's figure wshost is to reach.
     goal: f64,
 }
 
-const SCENARIOS: [Scenario; 4] = [
+const NATIVE_AND_OURS: &[Kind] = &[Kind::Batched, Kind::Plain, Kind::Fastwebsockets, Kind::Wshost];
+
+const SCENARIOS: [Scenario; 6] = [
     Scenario {
         name: "echo, 64 B, 50 connections, 1 in flight",
         arguments: "echo --connections 50 --size 64 --in-flight 1",
         measure: "messages_per_server_cpu_second",
         unit: "messages",
+        servers: NATIVE_AND_OURS,
+        measured: Kind::Wshost,
         rival: Kind::Batched,
         goal: 0.85,
     },
@@ -43,6 +49,8 @@ const SCENARIOS: [Scenario; 4] = [
         arguments: "echo --connections 20 --size 65536 --in-flight 1",
         measure: "messages_per_server_cpu_second",
         unit: "messages",
+        servers: NATIVE_AND_OURS,
+        measured: Kind::Wshost,
         rival: Kind::Fastwebsockets,
         goal: 0.8,
     },
@@ -51,6 +59,8 @@ const SCENARIOS: [Scenario; 4] = [
         arguments: "echo --connections 200 --size 64 --in-flight 16",
         measure: "messages_per_server_cpu_second",
         unit: "messages",
+        servers: NATIVE_AND_OURS,
+        measured: Kind::Wshost,
         rival: Kind::Batched,
         goal: 0.5,
     },
@@ -59,8 +69,30 @@ const SCENARIOS: [Scenario; 4] = [
         arguments: "connect --connections-at-once 20",
         measure: "setups_per_server_cpu_second",
         unit: "set-ups",
+        servers: NATIVE_AND_OURS,
+        measured: Kind::Wshost,
         rival: Kind::Batched,
         goal: 0.6,
+    },
+    Scenario {
+        name: "echo, 64 B, 50 connections, 1 in flight, hibernating",
+        arguments: "echo --connections 50 --size 64 --in-flight 1",
+        measure: "messages_per_server_cpu_second",
+        unit: "messages",
+        servers: &[Kind::Wshost, Kind::Hibernating],
+        measured: Kind::Hibernating,
+        rival: Kind::Wshost,
+        goal: 0.95,
+    },
+    Scenario {
+        name: "echo, 64 B, 50 connections, 1 in flight, hibernating at once",
+        arguments: "echo --connections 50 --size 64 --in-flight 1",
+        measure: "messages_per_server_cpu_second",
+        unit: "messages",
+        servers: &[Kind::Wshost, Kind::HibernatingAtOnce],
+        measured: Kind::HibernatingAtOnce,
+        rival: Kind::Wshost,
+        goal: 0.25,
     },
 ];
 
@@ -80,10 +112,10 @@ pub(crate) fn bench(arguments: impl Iterator<Item = String>) -> Result<()> {
     for turn in 1..=options.turns {
         for (scenario, figures) in scenarios.iter().zip(&mut figures) {
             eprintln!("xtask: turn {turn} of {}: {}", options.turns, scenario.name);
-            for kind in Kind::ALL {
-                let figure = measure(scenario, kind, options.seconds)
+            for kind in scenario.servers {
+                let figure = measure(scenario, *kind, options.seconds)
                     .with_context(|| format!("{}: {}", kind.name(), scenario.name))?;
-                figures.entry(kind).or_default().push(figure);
+                figures.entry(*kind).or_default().push(figure);
             }
         }
     }
@@ -109,12 +141,13 @@ fn measure(scenario: &Scenario, kind: Kind, duration: Duration) -> Result<f64> {
 
 fn row(scenario: &Scenario, figures: &Figures) -> Row {
     let medians = figures.iter().map(|(kind, figures)| (*kind, median(figures))).collect();
-    let turns = figures[&Kind::Wshost].iter().zip(&figures[&scenario.rival]);
-    let ratios = turns.map(|(wshost, rival)| wshost / rival);
+    let turns = figures[&scenario.measured].iter().zip(&figures[&scenario.rival]);
+    let ratios = turns.map(|(measured, rival)| measured / rival);
     Row {
         scenario: scenario.name,
         unit: scenario.unit,
         medians,
+        measured: scenario.measured,
         rival: scenario.rival,
         goal: scenario.goal,
         turns: ratios

@@ -16,6 +16,10 @@ use crate::build::target;
 pub(crate) enum Kind {
     /// The host, with the echo guest.
     Wshost,
+    /// The same, the guest asking for hibernation in every callback.
+    Hibernating,
+    /// The same, and put to sleep at once each time.
+    HibernatingAtOnce,
     /// tokio-tungstenite, which flushes once per batch.
     Batched,
     /// tokio-tungstenite, which flushes each message.
@@ -25,12 +29,20 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// The baselines first.
-    pub(crate) const ALL: [Self; 4] =
-        [Self::Batched, Self::Plain, Self::Fastwebsockets, Self::Wshost];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Batched,
+        Self::Plain,
+        Self::Fastwebsockets,
+        Self::Wshost,
+        Self::Hibernating,
+        Self::HibernatingAtOnce,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Wshost => "wshost",
+            Self::Hibernating => "hibernating",
+            Self::HibernatingAtOnce => "hibernating at once",
             Self::Batched => "batched",
             Self::Plain => "plain",
             Self::Fastwebsockets => "fastwebsockets",
@@ -48,12 +60,20 @@ impl Kind {
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
         match line.trim_end().strip_prefix("listening on ") {
-            Some(url) => server.url = url.into(),
+            Some(url) => server.url = format!("{url}{}", self.query()),
             None => {
                 bail!("{} did not say where it listens, but `{}`", self.name(), line.trim_end())
             }
         }
         Ok(server)
+    }
+
+    /// What the echo guest is asked for by.
+    fn query(self) -> &'static str {
+        match self {
+            Self::Hibernating | Self::HibernatingAtOnce => "?hibernate",
+            _ => "",
+        }
     }
 
     fn command(self) -> Command {
@@ -66,18 +86,25 @@ impl Kind {
                 command.arg("--batched");
                 command
             }
-            Self::Wshost => {
-                let mut command = Command::new(wshost());
-                command.arg("run").arg(target().join("wasm32-wasip2/release/echo.wasm")).args([
-                    "--listen",
-                    "127.0.0.1:0",
-                    "--log",
-                    "warn",
-                ]);
+            Self::Wshost | Self::Hibernating => echo_guest(),
+            Self::HibernatingAtOnce => {
+                let mut command = echo_guest();
+                command.args(["--set", "hibernate_grace_ms=0"]);
                 command
             }
         }
     }
+}
+
+fn echo_guest() -> Command {
+    let mut command = Command::new(wshost());
+    command.arg("run").arg(target().join("wasm32-wasip2/release/echo.wasm")).args([
+        "--listen",
+        "127.0.0.1:0",
+        "--log",
+        "warn",
+    ]);
+    command
 }
 
 /// One that is running. It is ended when dropped.
