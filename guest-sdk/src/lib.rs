@@ -46,9 +46,11 @@
 //!
 //! # What to avoid
 //!
-//! `println!` and `eprintln!` work, and go to the host's log, but they leave
-//! handles behind that the host has to treat apart when it puts the handler to
-//! sleep. Use `log`.
+//! `println!` and `eprintln!` work, and go to the host's log, and a handler that
+//! prints can sleep. But they leave handles behind, which the host looks at each
+//! time that it puts the handler to sleep, and opens again each time that it wakes
+//! it: some microseconds more. And a handler that has printed, and has also waited
+//! by `std::thread::sleep`, stays awake. Use `log` and [`timers`].
 
 // The attribute macro names this crate by its public path, here too.
 extern crate self as wshost_sdk;
