@@ -95,6 +95,22 @@ pub enum SettingError {
         /// The least that has room.
         needed: usize,
     },
+    /// The largest message has no room in a mailbox.
+    #[error(
+        "mailbox_max_bytes={mailbox} has no room for one message of payload_max_bytes={payload} \
+         and its topic of topic_max_bytes={topic}: raise it to {needed} at least, or lower \
+         payload_max_bytes"
+    )]
+    Mailbox {
+        /// `mailbox_max_bytes`.
+        mailbox: usize,
+        /// `payload_max_bytes`.
+        payload: usize,
+        /// `topic_max_bytes`.
+        topic: usize,
+        /// The least that has room.
+        needed: usize,
+    },
 }
 
 /// What the help and the docs say of a setting.
@@ -297,8 +313,9 @@ settings! {
     payload_max_bytes: usize = MIB, 1 => GIB;
     /// How many messages wait for one handler.
     mailbox_max: usize = 1_000, 1 => 1_000_000;
-    /// How many bytes of messages wait for one handler.
-    mailbox_max_bytes: usize = 4 * MIB, 1 => GIB;
+    /// How many bytes of messages wait for one handler. One message of
+    /// `payload_max_bytes` must have room, with its topic.
+    mailbox_max_bytes: usize = 4 * MIB, 1 => 2 * GIB;
     /// The longest name of a topic.
     topic_max_bytes: usize = 256, 1 => 64 * KIB;
     /// How many topics one connection subscribes to.
@@ -317,12 +334,17 @@ impl Config {
     /// Checks what the settings say together.
     ///
     /// # Errors
-    /// [`SettingError::SendQueue`].
+    /// [`SettingError::SendQueue`], [`SettingError::Mailbox`].
     pub fn check(&self) -> Result<(), SettingError> {
         let (queue, payload) = (self.send_queue_max_bytes, self.payload_max_bytes);
         let needed = payload + FRAME_OVERHEAD_BYTES;
         if queue < needed {
             return Err(SettingError::SendQueue { queue, payload, needed });
+        }
+        let (mailbox, topic) = (self.mailbox_max_bytes, self.topic_max_bytes);
+        let needed = payload + topic;
+        if mailbox < needed {
+            return Err(SettingError::Mailbox { mailbox, payload, topic, needed });
         }
         Ok(())
     }
@@ -389,6 +411,19 @@ mod tests {
         let error = config.check().unwrap_err().to_string();
         assert!(error.contains("raise it to 1008 at least"), "{error}");
         config.set("send_queue_max_bytes=1008").unwrap();
+        assert_eq!(config.check(), Ok(()));
+    }
+
+    #[test]
+    fn a_message_has_room() {
+        let mut config = Config::default();
+        for assignment in ["payload_max_bytes=1000", "topic_max_bytes=20", "mailbox_max_bytes=1019"]
+        {
+            config.set(assignment).unwrap();
+        }
+        let error = config.check().unwrap_err().to_string();
+        assert!(error.contains("raise it to 1020 at least"), "{error}");
+        config.set("mailbox_max_bytes=1020").unwrap();
         assert_eq!(config.check(), Ok(()));
     }
 
