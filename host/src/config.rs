@@ -144,7 +144,7 @@ macro_rules! whole_number {
         }
     )*};
 }
-whole_number!(u32, u64, usize);
+whole_number!(u8, u32, u64, usize);
 
 impl Value for Millis {
     fn read(text: &str) -> Option<Self> {
@@ -235,6 +235,16 @@ settings! {
     frame_size_bytes: usize = 1_000_000, 1 => GIB;
     /// The largest message a handler may ask for.
     frame_size_max_bytes: usize = 32 * MIB, 1 => GIB;
+    /// The most work for compression that a handler may ask for (zlib's level); the
+    /// default of 6 is lowered to it too.
+    deflate_level_max: u8 = 9, 0 => 9;
+    /// The most memory for compression, beside the window, that a handler may ask for
+    /// (zlib's memory level); the default of 8 is lowered to it too.
+    deflate_mem_level_max: u8 = 9, 1 => 9;
+    /// The largest window of compression, 2 to the power of this many bytes, that a
+    /// handler may ask for; the default of 15 is lowered to it too. A client whose
+    /// offer doesn't let itself be told so keeps its own.
+    deflate_window_bits_max: u8 = 15, 9 => 15;
     /// After this long without a byte received the host sends a ping, where the
     /// handler says nothing of it.
     keep_alive_ms: Millis = Millis::Infinity, Millis::After(1) => Millis::Infinity;
