@@ -165,28 +165,56 @@ mod tests {
         time::SystemTime,
     };
 
+    use rcgen::generate_simple_self_signed;
+
     use super::*;
+
+    /// Puts another file in the place of this one, as those do who renew
+    /// certificates, with a time that says nothing.
+    fn replace(path: &Path, content: &str) {
+        let new = path.with_extension("new");
+        fs::write(&new, content).unwrap();
+        File::options()
+            .append(true)
+            .open(&new)
+            .unwrap()
+            .set_modified(SystemTime::UNIX_EPOCH)
+            .unwrap();
+        fs::rename(new, path).unwrap();
+    }
+
+    /// Writes a new certificate and its key, and returns the first.
+    fn renew(files: &Files) -> CertificateDer<'static> {
+        let certified = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        replace(&files.certificate, &certified.cert.pem());
+        replace(&files.key, &certified.signing_key.serialize_pem());
+        certified.cert.der().clone()
+    }
 
     #[test]
     fn a_file_of_the_same_length_and_time_is_another() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("certificate");
-        let write = |path: &Path, text: &str| {
-            fs::write(path, text).unwrap();
-            File::options()
-                .append(true)
-                .open(path)
-                .unwrap()
-                .set_modified(SystemTime::UNIX_EPOCH)
-                .unwrap();
-        };
+        let path = folder.path().join("key.pem");
         assert_eq!(stamp(&path), None);
-        write(&path, "old");
+        replace(&path, "old");
         let before = stamp(&path);
         assert_eq!(stamp(&path), before);
-        let other = folder.path().join("other");
-        write(&other, "new");
-        fs::rename(other, &path).unwrap();
+        replace(&path, "new");
         assert_ne!(stamp(&path), before);
+    }
+
+    #[test]
+    fn what_is_replaced_before_the_first_look_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let [certificate, key] =
+            ["certificate.pem", "key.pem"].map(|name| folder.path().join(name));
+        let files = Files { certificate, key };
+        let old = renew(&files);
+        let (_tls, mut watch) = Tls::new(files.clone()).unwrap();
+        let in_force = |watch: &Watch| watch.current.0.read().unwrap().cert[0].clone();
+        assert_eq!(in_force(&watch), old);
+        let new = renew(&files);
+        watch.look();
+        assert_eq!(in_force(&watch), new);
     }
 }
