@@ -37,8 +37,8 @@ pub trait Reply: Sized {
     /// to add to: it is dropped, as the host would.
     fn add_to(self, outcome: &mut Outcome);
 
-    /// Lets the host unload this handler to a snapshot once the frames are
-    /// written. The next event restores it; it can't tell, but by the clock.
+    /// Lets the host unload this handler to a snapshot until the next event,
+    /// which restores it; it can't tell, but by the clock.
     ///
     /// Sleeping handlers cost next to no memory, so ask for it wherever the
     /// next event may be a while away.

@@ -95,6 +95,22 @@ pub enum SettingError {
         /// The least that has room.
         needed: usize,
     },
+    /// The largest message has no room in a mailbox.
+    #[error(
+        "mailbox_max_bytes={mailbox} has no room for one message of payload_max_bytes={payload} \
+         and its topic of topic_max_bytes={topic}: raise it to {needed} at least, or lower \
+         payload_max_bytes"
+    )]
+    Mailbox {
+        /// `mailbox_max_bytes`.
+        mailbox: usize,
+        /// `payload_max_bytes`.
+        payload: usize,
+        /// `topic_max_bytes`.
+        topic: usize,
+        /// The least that has room.
+        needed: usize,
+    },
 }
 
 /// What the help and the docs say of a setting.
@@ -128,7 +144,7 @@ macro_rules! whole_number {
         }
     )*};
 }
-whole_number!(u32, u64, usize);
+whole_number!(u8, u32, u64, usize);
 
 impl Value for Millis {
     fn read(text: &str) -> Option<Self> {
@@ -219,6 +235,16 @@ settings! {
     frame_size_bytes: usize = 1_000_000, 1 => GIB;
     /// The largest message a handler may ask for.
     frame_size_max_bytes: usize = 32 * MIB, 1 => GIB;
+    /// The most work for compression that a handler may ask for (zlib's level); the
+    /// default of 6 is lowered to it too.
+    deflate_level_max: u8 = 9, 0 => 9;
+    /// The most memory for compression, beside the window, that a handler may ask for
+    /// (zlib's memory level); the default of 8 is lowered to it too.
+    deflate_mem_level_max: u8 = 9, 1 => 9;
+    /// The largest window of compression, 2 to the power of this many bytes, that a
+    /// handler may ask for; the default of 15 is lowered to it too. A client whose
+    /// offer doesn't let itself be told so keeps its own.
+    deflate_window_bits_max: u8 = 15, 9 => 15;
     /// After this long without a byte received the host sends a ping, where the
     /// handler says nothing of it.
     keep_alive_ms: Millis = Millis::Infinity, Millis::After(1) => Millis::Infinity;
@@ -248,7 +274,8 @@ settings! {
     /// How long after an event an instance is put to sleep, whatever its handler
     /// said.
     hibernate_idle_ms: Millis = Millis::After(5_000), Millis::After(1) => Millis::Infinity;
-    /// The largest snapshot. An instance that would have a larger one stays awake.
+    /// The largest snapshot, before it is packed. An instance that would have a
+    /// larger one stays awake.
     snapshot_max_bytes: usize = 4 * MIB, KIB => GIB;
     /// How many bytes of snapshots are kept in memory. When there is no room,
     /// instances stay awake.
@@ -297,8 +324,9 @@ settings! {
     payload_max_bytes: usize = MIB, 1 => GIB;
     /// How many messages wait for one handler.
     mailbox_max: usize = 1_000, 1 => 1_000_000;
-    /// How many bytes of messages wait for one handler.
-    mailbox_max_bytes: usize = 4 * MIB, 1 => GIB;
+    /// How many bytes of messages wait for one handler. One message of
+    /// `payload_max_bytes` must have room, with its topic.
+    mailbox_max_bytes: usize = 4 * MIB, 1 => 2 * GIB;
     /// The longest name of a topic.
     topic_max_bytes: usize = 256, 1 => 64 * KIB;
     /// How many topics one connection subscribes to.
@@ -317,12 +345,17 @@ impl Config {
     /// Checks what the settings say together.
     ///
     /// # Errors
-    /// [`SettingError::SendQueue`].
+    /// [`SettingError::SendQueue`], [`SettingError::Mailbox`].
     pub fn check(&self) -> Result<(), SettingError> {
         let (queue, payload) = (self.send_queue_max_bytes, self.payload_max_bytes);
         let needed = payload + FRAME_OVERHEAD_BYTES;
         if queue < needed {
             return Err(SettingError::SendQueue { queue, payload, needed });
+        }
+        let (mailbox, topic) = (self.mailbox_max_bytes, self.topic_max_bytes);
+        let needed = payload + topic;
+        if mailbox < needed {
+            return Err(SettingError::Mailbox { mailbox, payload, topic, needed });
         }
         Ok(())
     }
@@ -389,6 +422,19 @@ mod tests {
         let error = config.check().unwrap_err().to_string();
         assert!(error.contains("raise it to 1008 at least"), "{error}");
         config.set("send_queue_max_bytes=1008").unwrap();
+        assert_eq!(config.check(), Ok(()));
+    }
+
+    #[test]
+    fn a_message_has_room() {
+        let mut config = Config::default();
+        for assignment in ["payload_max_bytes=1000", "topic_max_bytes=20", "mailbox_max_bytes=1019"]
+        {
+            config.set(assignment).unwrap();
+        }
+        let error = config.check().unwrap_err().to_string();
+        assert!(error.contains("raise it to 1020 at least"), "{error}");
+        config.set("mailbox_max_bytes=1020").unwrap();
         assert_eq!(config.check(), Ok(()));
     }
 

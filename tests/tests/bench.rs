@@ -171,6 +171,15 @@ async fn fanout_misses_nothing() {
     }
 }
 
+#[tokio::test]
+async fn fanout_at_a_server_that_is_no_chat_ends() {
+    let (_host, url) = url_of("echo").await;
+    let finished = bench("fanout --receivers 3 --join-within 0.3", &url).await;
+    let line = finished.only_line();
+    let expected = "connection 1: within 0.3 s a message has reached 0 of 3 receivers";
+    assert!(line.starts_with(expected) && line.contains("--join-within"), "{finished:?}");
+}
+
 /// What becomes of a reply.
 type Change = fn(&mut Vec<Message>);
 

@@ -113,7 +113,7 @@ async fn without_room_for_snapshots_handlers_stay_awake(mode: Mode) {
 }
 
 async fn who_waits_too_long_for_an_instance_is_told_to_come_again(mode: Mode) {
-    let settings = ["instances_max=1", "instance_wait_max_ms=20", "callback_time_max_ms=60000"];
+    let settings = ["instances_max=1", "instance_wait_max_ms=20", "callback_time_max_ms=2000"];
     let host = Host::of("scripted").set_all(&settings).start().await;
     let mut sleeper = mode.ask(&host).opened("me;hibernate").open().await;
     let id = sleeper.told_id().await;
@@ -121,11 +121,14 @@ async fn who_waits_too_long_for_an_instance_is_told_to_come_again(mode: Mode) {
     let mut looping = mode.ask(&host).open().await;
     looping.say("log:info:it loops;loop").await;
     host.log().line_with(&["it loops"]).await;
-    sleeper.say("count").await;
-    sleeper.closed_with(1013).await;
-    host.log().line_with(&["WARN", &id, "can't be woken", "instance_wait_max_ms"]).await;
     let refused = mode.ask(&host).refused().await;
     assert_eq!((refused.status, refused.header("retry-after")), (503, "1".to_owned()));
+    sleeper.say("count").await;
+    host.log().line_with(&["WARN", &id, "can't be woken", "instance_wait_max_ms"]).await;
+    // Its handler is told as soon as there is an instance for it.
+    looping.closed_with(1011).await;
+    sleeper.closed_with(1013).await;
+    assert_eq!(host.terminated(&id).await, "overloaded");
 }
 
 async fn a_handler_sleeps_by_itself_when_it_is_idle(mode: Mode) {

@@ -1,11 +1,16 @@
 //! What is special about HTTP/2: many WebSockets on one connection, and the
 //! handshake of RFC 8441.
 
-use tokio_tungstenite::tungstenite::Message;
+use h2::{
+    Ping,
+    client::{self, SendRequest},
+};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::{Bytes, Message};
 use wshost_tests::{
-    Empty, Host, Http2, Mode, Response,
+    BINARY, CLOSE, Empty, Frame, Host, Http2, Mode, Response, TEXT, close_payload,
     hyper::{Request, ext::Protocol, http::request::Builder},
-    pattern,
+    patiently, pattern,
 };
 
 fn uri(host: &Host) -> String {
@@ -105,6 +110,51 @@ async fn one_that_does_not_read_holds_back_no_other() {
     }
     assert!(stuck.binary().await == pattern(5_000_000));
     assert!(stuck.binary().await == pattern(5_000_001));
+}
+
+/// A client that may send before it is answered.
+async fn eager_client(host: &Host) -> SendRequest<Bytes> {
+    let socket = TcpStream::connect(host.address()).await.expect("the host accepts connections");
+    let (sender, mut connection) = client::handshake(socket).await.expect("the host speaks HTTP/2");
+    let mut ping_pong = connection.ping_pong().expect("nobody has it yet");
+    tokio::spawn(connection);
+    // The host's first word is that it speaks RFC 8441: a pong comes behind that.
+    let pong = patiently("a pong", ping_pong.ping(Ping::opaque())).await;
+    pong.expect("the host answers a ping");
+    assert!(sender.is_extended_connect_protocol_enabled());
+    sender
+}
+
+/// RFC 8441 lets a client speak before it has the response, as over HTTP/1.1.
+#[tokio::test]
+async fn row_07_what_came_with_the_request_is_not_lost() {
+    let host = Host::shared().await;
+    let mut sender = eager_client(&host).await;
+    let request = Request::connect(uri(&host))
+        .extension(h2::ext::Protocol::from_static("websocket"))
+        .header("sec-websocket-version", "13")
+        .header("x-opened", "text:hello");
+    let request = request.body(()).expect("the request is valid");
+    let (response, mut stream) = sender.send_request(request, false).expect("a stream is free");
+    let said = [
+        Frame::new(TEXT, "early"),
+        Frame::new(BINARY, pattern(20_000)),
+        Frame::new(CLOSE, close_payload(1000, "")),
+    ];
+    // Nothing is written before the response is awaited: it all goes together.
+    for frame in &said {
+        stream.send_data(frame.encode().into(), false).expect("the stream is open");
+    }
+    let response = patiently("the response", response).await.expect("the host answers");
+    assert_eq!(response.status(), 200);
+    let mut body = response.into_body();
+    let mut heard = Vec::new();
+    while let Some(data) = patiently("the end of the stream", body.data()).await {
+        heard.extend(data.expect("the stream ends well"));
+    }
+    let answers = [Frame::new(TEXT, "hello")].into_iter().chain(said);
+    let expected: Vec<u8> = answers.flat_map(|frame| frame.unmasked().encode()).collect();
+    assert!(heard == expected, "{:?}", String::from_utf8_lossy(&heard));
 }
 
 #[tokio::test]

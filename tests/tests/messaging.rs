@@ -304,7 +304,8 @@ async fn a_full_mailbox_drops_the_newest(mode: Mode) {
 }
 
 async fn a_full_mailbox_counts_bytes(mode: Mode) {
-    let host = Host::of("scripted").set("mailbox_max_bytes=100").start().await;
+    let settings = ["mailbox_max_bytes=100", "payload_max_bytes=40", "topic_max_bytes=60"];
+    let host = Host::of("scripted").set_all(&settings).start().await;
     let mut client = mode.ask(&host).open().await;
     let id = client.id().await;
     let forty = |digit: &str| digit.repeat(40);

@@ -169,9 +169,8 @@ fn snapshots(directory: Option<PathBuf>, config: &Config) -> Result<SnapshotStor
 /// TLS with these files, which are watched from then on.
 fn tls(certificate: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<Tls>> {
     let (Some(certificate), Some(key)) = (certificate, key) else { return Ok(None) };
-    let files = Files { certificate, key };
-    let tls = Tls::new(&files)?;
-    tokio::spawn(tls.clone().watch(files));
+    let (tls, watch) = Tls::new(Files { certificate, key })?;
+    tokio::spawn(watch.run());
     Ok(Some(tls))
 }
 

@@ -9,7 +9,12 @@ use std::{
 use smallvec::SmallVec;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{Connection, ending::Ending, guest::Hibernate, wire::Wire};
+use super::{
+    Connection,
+    ending::Ending,
+    guest::{Hibernate, Patience},
+    wire::Wire,
+};
 use crate::{
     config::Config,
     messaging::{Mail, Mailbox, Urgent},
@@ -57,7 +62,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             return Ok(());
         }
         let begun = Instant::now();
-        let outcome = self.call("opened", false, Instance::opened).await?;
+        let outcome = self.call("opened", false, Patience::Limited, Instance::opened).await?;
         self.carry_out("opened", begun, outcome).await
     }
 
@@ -67,8 +72,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
         let frames: SmallVec<[FrameParam<'_>; 1]> = messages.iter().filter_map(frame).collect();
         let begun = self.wire.last_read();
-        let outcome =
-            self.call("frames", true, async |instance| instance.frames(&frames).await).await?;
+        let outcome = self
+            .call("frames", true, Patience::Limited, async |instance| {
+                instance.frames(&frames).await
+            })
+            .await?;
         self.carry_out("frames", begun, outcome).await
     }
 
@@ -95,14 +103,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
 
     async fn info(&mut self, message: types::Message<'_>) -> Result<(), Ending> {
         let begun = Instant::now();
-        let outcome =
-            self.call("info", true, async |instance| instance.info(message).await).await?;
+        let outcome = self
+            .call("info", true, Patience::Limited, async |instance| instance.info(message).await)
+            .await?;
         self.carry_out("info", begun, outcome).await
     }
 
     /// The last call. Its failure is logged by who asked for it.
     pub(super) async fn terminate(&mut self, ending: &Ending) -> Result<(), Ending> {
-        self.call("terminate", false, async |instance| {
+        self.call("terminate", false, Patience::Unlimited, async |instance| {
             instance.ledger().phase = Phase::Ending;
             instance.terminate(ending.reason()).await
         })
@@ -118,12 +127,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         &mut self,
         callback: &'static str,
         published: bool,
+        patience: Patience,
         call: impl AsyncFnOnce(&mut Instance) -> Result<R, CallError>,
     ) -> Result<R, Ending> {
         let Self { wire, shared, mailbox, guest, .. } = self;
         let passed_on = published.then_some(&**mailbox);
         let called = pin!(async {
-            let instance = guest.wake(shared, mailbox.id).await.map_err(Ending::Wake)?;
+            let instance = guest.wake(shared, mailbox.id, patience).await.map_err(Ending::Wake)?;
             call(instance).await.map_err(|error| Ending::Call(callback, error))
         });
         drive(wire, &shared.config, passed_on, called).await

@@ -49,7 +49,12 @@ pub(super) enum Ending {
 impl Ending {
     /// Whether the instance can still be called.
     pub(super) fn guest_is_sound(&self) -> bool {
-        !matches!(self, Self::Call(..) | Self::Sleep(_) | Self::Wake(_))
+        match self {
+            Self::Call(..) | Self::Sleep(_) => false,
+            // It sleeps on.
+            Self::Wake(error) => matches!(error, WakeError::NoSlot),
+            _ => true,
+        }
     }
 
     /// Whether the peer can still be written to.
@@ -92,8 +97,8 @@ impl Ending {
             Self::Call(callback, _) => Reason::Other(callback),
             Self::Invalid(_, problem) => Reason::Other(problem),
             Self::Limit(_, name) => Reason::Limit(name),
+            Self::SlowReader | Self::Wake(WakeError::NoSlot) => Reason::Overloaded,
             Self::Sleep(_) | Self::Wake(_) => Reason::Other("hibernation"),
-            Self::SlowReader => Reason::Overloaded,
             Self::Shutdown => Reason::Shutdown,
         }
     }

@@ -78,6 +78,15 @@ impl Hibernate {
     }
 }
 
+/// How long a handler that sleeps waits for a slot.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Patience {
+    /// `instance_wait_max_ms`.
+    Limited,
+    /// Until there is one: every callback of others ends in its time.
+    Unlimited,
+}
+
 /// A handler that sleeps can't be woken.
 #[derive(Debug, Error)]
 pub(super) enum WakeError {
@@ -127,10 +136,11 @@ impl Guest {
         &mut self,
         shared: &Shared,
         id: ConnectionId,
+        patience: Patience,
     ) -> Result<&mut Instance, WakeError> {
         if let State::Asleep(_) = &self.state {
             // Boxed, so that a callback of one that is awake has no room for it.
-            Box::pin(self.restore(shared, id)).await?;
+            Box::pin(self.restore(shared, id, patience)).await?;
         }
         match &mut self.state {
             State::Awake(awake) => {
@@ -141,8 +151,16 @@ impl Guest {
         }
     }
 
-    async fn restore(&mut self, shared: &Shared, id: ConnectionId) -> Result<(), WakeError> {
-        let slot = shared.slot().await.ok_or(WakeError::NoSlot)?;
+    async fn restore(
+        &mut self,
+        shared: &Shared,
+        id: ConnectionId,
+        patience: Patience,
+    ) -> Result<(), WakeError> {
+        let slot = match patience {
+            Patience::Limited => shared.slot().await.ok_or(WakeError::NoSlot)?,
+            Patience::Unlimited => shared.slots.acquire().await,
+        };
         if let State::Asleep(asleep) = mem::replace(&mut self.state, State::Gone) {
             self.state = State::Awake(Box::new(asleep.wake(shared, id, slot).await?));
         }

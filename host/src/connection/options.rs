@@ -74,11 +74,15 @@ impl Options {
     }
 }
 
-/// What the handler asks of compression; none: nothing is compressed.
+/// What the handler asks of compression, under the operator's caps; none: nothing
+/// is compressed.
 ///
 /// # Errors
 /// A value out of its range, by name.
-pub fn deflate_options(asked: &Asked) -> Result<Option<DeflateOptions>, OutOfRange> {
+pub fn deflate_options(
+    asked: &Asked,
+    config: &Config,
+) -> Result<Option<DeflateOptions>, OutOfRange> {
     let Some(asked) = &asked.compress else { return Ok(None) };
     let mut options = DeflateOptions::default();
     if let Some(level) = asked.level {
@@ -110,12 +114,16 @@ pub fn deflate_options(asked: &Asked) -> Result<Option<DeflateOptions>, OutOfRan
     if let Some(bytes) = asked.threshold {
         options.set_threshold_bytes(usize::try_from(bytes).unwrap_or(usize::MAX));
     }
+    options.cap_level(config.deflate_level_max)?;
+    options.cap_mem_level(config.deflate_mem_level_max)?;
+    options.cap_window_bits(config.deflate_window_bits_max)?;
     Ok(Some(options))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sandbox::types::DeflateOptions as AskedDeflate;
 
     fn asked() -> Asked {
         Asked {
@@ -152,6 +160,45 @@ mod tests {
             OptionChanges { idle_timeout: Some(Timeout::After(10)), max_frame_size: None };
         options.change(&changes, &config).unwrap();
         assert_eq!(options.idle_timeout, Some(Duration::from_millis(10)));
+    }
+
+    #[test]
+    fn compression_is_capped() {
+        let mut config = Config::default();
+        let caps = ["deflate_level_max=3", "deflate_mem_level_max=2", "deflate_window_bits_max=11"];
+        for cap in caps {
+            config.set(cap).unwrap();
+        }
+        let compress = |level, mem_level, server_bits, client_bits| Asked {
+            compress: Some(AskedDeflate {
+                level,
+                mem_level,
+                strategy: None,
+                server_context_takeover: None,
+                client_context_takeover: None,
+                server_max_window_bits: server_bits,
+                client_max_window_bits: client_bits,
+                threshold: None,
+            }),
+            ..asked()
+        };
+        let expected = |level, mem_level, server_bits, client_bits| {
+            let mut options = DeflateOptions::default();
+            options.set_level(level)?;
+            options.set_mem_level(mem_level)?;
+            options.set_server_max_window_bits(server_bits)?;
+            options.set_client_max_window_bits(client_bits)?;
+            Ok(Some(options))
+        };
+        let none = compress(None, None, None, None);
+        assert_eq!(deflate_options(&none, &config), expected(3, 2, 11, 11), "the defaults");
+        let more = compress(Some(9), Some(9), Some(15), Some(12));
+        assert_eq!(deflate_options(&more, &config), expected(3, 2, 11, 11));
+        let less = compress(Some(2), Some(1), Some(10), Some(9));
+        assert_eq!(deflate_options(&less, &config), expected(2, 1, 10, 9));
+        let wrong = compress(Some(10), None, None, None);
+        assert!(deflate_options(&wrong, &config).is_err(), "a cap makes nothing valid");
+        assert_eq!(deflate_options(&asked(), &config), Ok(None));
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use std::{
     io,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result, ensure};
@@ -29,7 +30,16 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub struct Tls {
     acceptor: TlsAcceptor,
+}
+
+/// Takes the files again when they change.
+pub struct Watch {
+    files: Files,
+    /// Of what was read last, taken before it was read: what comes in between is
+    /// taken again.
+    known: Stamps,
     current: Arc<Current>,
+    provider: Arc<CryptoProvider>,
 }
 
 /// Where a certificate and its key are.
@@ -45,6 +55,12 @@ pub struct Files {
 #[derive(Debug)]
 struct Current(RwLock<Arc<CertifiedKey>>);
 
+impl Current {
+    fn set(&self, certified: CertifiedKey) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(certified);
+    }
+}
+
 impl ResolvesServerCert for Current {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(self.0.read().unwrap_or_else(PoisonError::into_inner).clone())
@@ -52,19 +68,21 @@ impl ResolvesServerCert for Current {
 }
 
 impl Tls {
-    /// Reads certificate and key.
+    /// Reads certificate and key. They are taken again while [`Watch::run`] runs.
     ///
     /// # Errors
     /// Files that can't be read, are no PEM, or don't belong together.
-    pub fn new(files: &Files) -> Result<Self> {
+    pub fn new(files: Files) -> Result<(Self, Watch)> {
         let provider = Arc::new(ring::default_provider());
+        let known = files.stamps();
         let current = Arc::new(Current(RwLock::new(Arc::new(files.read(&provider)?))));
-        let mut config = ServerConfig::builder_with_provider(provider)
+        let mut config = ServerConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_cert_resolver(current.clone());
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Self { acceptor: Arc::new(config).into(), current })
+        let watch = Watch { files, known, current, provider };
+        Ok((Self { acceptor: Arc::new(config).into() }, watch))
     }
 
     /// Makes TLS of a socket.
@@ -74,27 +92,30 @@ impl Tls {
     pub async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         self.acceptor.accept(stream).await
     }
+}
 
-    /// Takes the files again when they change, for ever. Files that can't be
-    /// used leave the certificate in force as it is.
-    pub async fn watch(self, files: Files) {
-        let provider = ring::default_provider();
-        let mut known = files.stamps();
+impl Watch {
+    /// Looks at the files for ever. Those that can't be used leave the
+    /// certificate in force as it is.
+    pub async fn run(mut self) {
         loop {
             tokio::time::sleep(CHECK_INTERVAL).await;
-            let stamps = files.stamps();
-            if stamps == known {
-                continue;
+            self.look();
+        }
+    }
+
+    fn look(&mut self) {
+        let stamps = self.files.stamps();
+        if stamps == self.known {
+            return;
+        }
+        self.known = stamps;
+        match self.files.read(&self.provider) {
+            Ok(certified) => {
+                self.current.set(certified);
+                tracing::info!("certificate taken from {}", self.files.certificate.display());
             }
-            known = stamps;
-            match files.read(&provider) {
-                Ok(certified) => {
-                    *self.current.0.write().unwrap_or_else(PoisonError::into_inner) =
-                        Arc::new(certified);
-                    tracing::info!("certificate taken from {}", files.certificate.display());
-                }
-                Err(error) => tracing::warn!("the certificate stays as it was: {error:#}"),
-            }
+            Err(error) => tracing::warn!("the certificate stays as it was: {error:#}"),
         }
     }
 }
@@ -109,13 +130,22 @@ impl Files {
         })
     }
 
-    /// What changes when the files do.
-    fn stamps(&self) -> [Option<(SystemTime, u64)>; 2] {
-        [&self.certificate, &self.key].map(|path| {
-            let metadata = std::fs::metadata(path).ok()?;
-            Some((metadata.modified().ok()?, metadata.len()))
-        })
+    fn stamps(&self) -> Stamps {
+        [stamp(&self.certificate), stamp(&self.key)]
     }
+}
+
+/// What changes when a file does: which it is (device and inode), when it was
+/// last changed (seconds, nanoseconds), and its length. That time, unlike the one
+/// of the content, can't be set back, as `cp -p` would. None: it isn't there.
+type Stamp = Option<(u64, u64, i64, i64, u64)>;
+
+/// Of the certificate, and of its key.
+type Stamps = [Stamp; 2];
+
+fn stamp(path: &Path) -> Stamp {
+    let file = std::fs::metadata(path).ok()?;
+    Some((file.dev(), file.ino(), file.ctime(), file.ctime_nsec(), file.len()))
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
@@ -126,4 +156,65 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
         .with_context(context)?;
     ensure!(!chain.is_empty(), "no certificate stands in {}", path.display());
     Ok(chain)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs::{self, File},
+        time::SystemTime,
+    };
+
+    use rcgen::generate_simple_self_signed;
+
+    use super::*;
+
+    /// Puts another file in the place of this one, as those do who renew
+    /// certificates, with a time that says nothing.
+    fn replace(path: &Path, content: &str) {
+        let new = path.with_extension("new");
+        fs::write(&new, content).unwrap();
+        File::options()
+            .append(true)
+            .open(&new)
+            .unwrap()
+            .set_modified(SystemTime::UNIX_EPOCH)
+            .unwrap();
+        fs::rename(new, path).unwrap();
+    }
+
+    /// Writes a new certificate and its key, and returns the first.
+    fn renew(files: &Files) -> CertificateDer<'static> {
+        let certified = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        replace(&files.certificate, &certified.cert.pem());
+        replace(&files.key, &certified.signing_key.serialize_pem());
+        certified.cert.der().clone()
+    }
+
+    #[test]
+    fn a_file_of_the_same_length_and_time_is_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key.pem");
+        assert_eq!(stamp(&path), None);
+        replace(&path, "old");
+        let before = stamp(&path);
+        assert_eq!(stamp(&path), before);
+        replace(&path, "new");
+        assert_ne!(stamp(&path), before);
+    }
+
+    #[test]
+    fn what_is_replaced_before_the_first_look_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let [certificate, key] =
+            ["certificate.pem", "key.pem"].map(|name| folder.path().join(name));
+        let files = Files { certificate, key };
+        let old = renew(&files);
+        let (_tls, mut watch) = Tls::new(files.clone()).unwrap();
+        let in_force = |watch: &Watch| watch.current.0.read().unwrap().cert[0].clone();
+        assert_eq!(in_force(&watch), old);
+        let new = renew(&files);
+        watch.look();
+        assert_eq!(in_force(&watch), new);
+    }
 }

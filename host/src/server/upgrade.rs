@@ -165,8 +165,9 @@ fn accepted(host: &Host, handshake: &Handshake, accept: &Accept) -> Result<Accep
     let subprotocol = accept.subprotocol.as_deref();
     let mut own = handshake.response_headers(subprotocol).map_err(|error| error.to_string())?;
     let extra = response::headers(&accept.headers)?;
-    let options = Options::new(&accept.options, &host.shared.config)?;
-    let deflate = deflate_options(&accept.options).map_err(|error| error.to_string())?;
+    let config = &host.shared.config;
+    let options = Options::new(&accept.options, config)?;
+    let deflate = deflate_options(&accept.options, config).map_err(|error| error.to_string())?;
     let agreed = deflate.and_then(|options| handshake.offers.deflate(&options));
     if let Some(agreed) = &agreed {
         own.insert(SEC_WEBSOCKET_EXTENSIONS, extensions_answer(agreed));

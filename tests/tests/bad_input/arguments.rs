@@ -73,6 +73,8 @@ async fn settings_that_do_not_go_together() {
     let arguments = ["--set", "send_queue_max_bytes=1000", "--set", "payload_max_bytes=1000"];
     says(&arguments, &["send_queue_max_bytes=1000", "payload_max_bytes=1000", "1008 at least"])
         .await;
+    let said = ["mailbox_max_bytes=1000", "payload_max_bytes=1048576", "1048832 at least"];
+    says(&["--set", "mailbox_max_bytes=1000"], &said).await;
     says(&["--set", "slow_reader=wait"], &["`slow_reader`", "`close` or `drop`"]).await;
 }
 

@@ -10,6 +10,7 @@ each_mode![
     row_06_a_client_can_ask_for_less,
     row_06_options_of_compression_are_followed,
     row_06_an_option_out_of_its_range_is_500,
+    row_06_the_operators_caps_on_compression,
     row_06_the_operators_cap_counts_what_is_inflated,
     row_17_deflate_is_seen_in_the_frames,
     row_17_takeover_goes_on_behind_what_is_not_compressed,
@@ -110,6 +111,20 @@ async fn row_06_an_option_out_of_its_range_is_500(mode: Mode) {
         let ask = offering(mode, &host, "permessage-deflate");
         assert_eq!(ask.init(&format!("compress:{option}")).refused().await.status, 500);
         host.log().line_with(&["WARN", "callback=\"init\"", why]).await;
+    }
+}
+
+async fn row_06_the_operators_caps_on_compression(mode: Mode) {
+    let host = Host::of("scripted").set("deflate_window_bits_max=10").start().await;
+    let bits = "server_max_window_bits=10; client_max_window_bits";
+    for (init, expected) in [
+        ("compress", format!("{bits}=10")),
+        ("compress:server-bits=15,client-bits=9", format!("{bits}=9")),
+    ] {
+        let ask = offering(mode, &host, "permessage-deflate; client_max_window_bits");
+        let client = ask.init(init).open().await;
+        let answer = client.response.header("sec-websocket-extensions");
+        assert!(answer.ends_with(&expected), "{answer}");
     }
 }
 

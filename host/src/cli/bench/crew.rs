@@ -10,6 +10,8 @@ mod worker;
 
 use std::{
     future::Future,
+    io,
+    pin::Pin,
     sync::{Arc, atomic::Ordering::Relaxed},
     thread,
     time::{Duration, Instant},
@@ -63,6 +65,9 @@ struct Crew {
     tallies: Vec<Arc<Tally>>,
     /// Gives each task's failure; ends when all tasks have ended.
     failures: mpsc::UnboundedReceiver<Error>,
+    /// Ctrl-C, asked for once: one that comes between two waits is not missed.
+    /// What sees it waits for it no more.
+    interrupt: Pin<Box<dyn Future<Output = io::Result<()>>>>,
     progress: Progress,
 }
 
@@ -120,7 +125,8 @@ impl Crew {
                 .name("bench".into())
                 .spawn(move || runtime.block_on(toil(workers, &work, &failed)))?;
         }
-        Ok(Self { plan, phase, ready, tallies, failures, progress: Progress::new() })
+        let interrupt = Box::pin(tokio::signal::ctrl_c());
+        Ok(Self { plan, phase, ready, tallies, failures, interrupt, progress: Progress::new() })
     }
 
     async fn lead(mut self) -> Result<Measured> {
@@ -151,7 +157,7 @@ impl Crew {
             tokio::select! {
                 biased;
                 failure = self.failures.recv() => return Err(failed(failure)),
-                _ = tokio::signal::ctrl_c() => bail!("interrupted before anything was measured"),
+                _ = &mut self.interrupt => bail!("interrupted before anything was measured"),
                 _ = changes.changed() => self.ready = changes,
             }
         }
@@ -181,7 +187,7 @@ impl Crew {
         tokio::select! {
             biased;
             failure = self.failures.recv() => Err(failed(failure)),
-            _ = tokio::signal::ctrl_c() => Ok(Waited::Interrupted),
+            _ = &mut self.interrupt => Ok(Waited::Interrupted),
             () = sleep(duration) => Ok(Waited::Through),
         }
     }

@@ -21,6 +21,7 @@ use self::{marked::MARK_BYTES, receiver::Receiver, sender::Sender};
 use super::{
     Common, Course,
     crew::{self, Plan, Worker},
+    duration,
     handshake::Target,
     make_room,
     report::Report,
@@ -58,6 +59,9 @@ pub(super) struct Fanout {
     /// What the sender says, as in `pub:news:{}`, where {} is the message
     #[arg(long, value_name = "TEXT", default_value = PLACE)]
     publish: String,
+    /// How long it may take until a message has reached all receivers
+    #[arg(long, value_name = "SECONDS", value_parser = duration, default_value = "10")]
+    join_within: Duration,
 }
 
 /// What the sender and the receivers share.
@@ -68,6 +72,7 @@ struct Stage {
     pace: Pace,
     join: Option<String>,
     publish: String,
+    join_within: Duration,
     sent: AtomicU64,
     /// How many receivers have had a message.
     joined: AtomicU64,
@@ -126,6 +131,7 @@ impl Fanout {
             pace: self.every.map_or(Pace::InFlight(self.in_flight.get() as u64), every),
             join: self.join.clone(),
             publish: self.publish.clone(),
+            join_within: self.join_within,
             sent: AtomicU64::new(0),
             joined: AtomicU64::new(0),
             delivered: AtomicU64::new(0),

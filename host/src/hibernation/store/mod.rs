@@ -171,8 +171,8 @@ impl Spilling {
         let Spill { directory, above_bytes, max_bytes } = spill;
         ensure!(
             *above_bytes < memory_max_bytes,
-            "snapshots are spilled above {above_bytes} bytes in memory, but no more than \
-             {memory_max_bytes} are kept there: the first must be the smaller"
+            "spill_above_bytes={above_bytes} is not below snapshots_max_bytes={memory_max_bytes}, so \
+             that nothing would ever be spilled: lower the first, or raise the second"
         );
         let file = SpillFile::create(directory, *max_bytes).with_context(|| {
             format!("can't make a file for snapshots in {}", directory.display())

@@ -148,7 +148,7 @@ fn settings_that_can_not_work_are_refused() {
     assert!(
         say(settings("/nowhere", 0)).starts_with("can't make a file for snapshots in /nowhere: ")
     );
-    assert!(say(settings("/tmp", KIB)).contains("the first must be the smaller"));
+    assert!(say(settings("/tmp", KIB)).contains("spill_above_bytes=1024 is not below"));
 }
 
 /// Threads that put, take and drop, with the thread that moves at work.

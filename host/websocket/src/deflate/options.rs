@@ -134,6 +134,34 @@ impl DeflateOptions {
         set(&mut self.client_max_window_bits, "client-max-window-bits", bits, WINDOW_BITS)
     }
 
+    /// Lowers the level to this where it is higher.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfRange`].
+    pub fn cap_level(&mut self, max: u8) -> Result<(), OutOfRange> {
+        self.set_level(self.level.min(max))
+    }
+
+    /// Lowers the memory level to this where it is higher.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfRange`].
+    pub fn cap_mem_level(&mut self, max: u8) -> Result<(), OutOfRange> {
+        self.set_mem_level(self.mem_level.min(max))
+    }
+
+    /// Lowers both sides' windows to this where they are larger.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfRange`].
+    pub fn cap_window_bits(&mut self, max: u8) -> Result<(), OutOfRange> {
+        self.set_server_max_window_bits(self.server_max_window_bits.min(max))?;
+        self.set_client_max_window_bits(self.client_max_window_bits.min(max))
+    }
+
     /// Messages shorter than this go uncompressed. 256 bytes by default. Empty
     /// ones do in any case.
     pub fn set_threshold_bytes(&mut self, bytes: usize) {

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Result, ensure};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
 
 use super::{
@@ -21,9 +21,6 @@ use super::{
     marked::Marked,
 };
 
-/// How long it may take until a message reaches everybody: what the receivers'
-/// coming has brought about may be before it.
-const FIRST_PATIENCE: Duration = Duration::from_secs(60);
 /// The time between the messages that try.
 const FIRST_PERIOD: Duration = Duration::from_millis(50);
 /// How long a message may take before it counts as lost and the next is sent.
@@ -62,9 +59,10 @@ impl Sender {
     }
 
     /// Sends until every receiver has had a message: that a connection is open
-    /// doesn't mean that it has joined.
+    /// doesn't mean that it has joined, and what the receivers' coming has
+    /// brought about may be before it.
     async fn first(&mut self, socket: &mut Socket) -> Result<()> {
-        let start = Instant::now();
+        let (start, within) = (Instant::now(), self.stage.join_within);
         let wanted = self.stage.receivers as u64;
         loop {
             self.push(socket);
@@ -73,9 +71,13 @@ impl Sender {
             if joined == wanted {
                 break;
             }
-            if start.elapsed() > FIRST_PATIENCE {
-                bail!("a message reached {joined} of {wanted} receivers");
-            }
+            ensure!(
+                start.elapsed() < within,
+                "within {} s a message has reached {joined} of {wanted} receivers: give a server that \
+                 passes on what one says to all, and by --join and --publish what it wants to be \
+                 told; where it needs longer, raise --join-within",
+                within.as_secs_f64()
+            );
         }
         self.lost = self.all() - self.stage.delivered.load(Relaxed);
         Ok(())
