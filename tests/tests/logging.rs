@@ -96,7 +96,7 @@ async fn what_is_printed_between_sleeps_is_logged_in_order(mode: Mode) {
         client.say(script).await;
         client.texts(&[&format!("timer-id {round}"), &format!("timer {round} x")]).await;
         // It has slept, and the line that was begun before goes on.
-        client.say(format!("print: rest {round};eprint:error {round}")).await;
+        client.say(format!("print: rest {round};eprint:error {round};dbg:value {round}")).await;
         assert_eq!(client.ask("count").await, format!("count {round}"));
     }
     client.say("stop").await;
@@ -114,6 +114,8 @@ async fn what_is_printed_between_sleeps_is_logged_in_order(mode: Mode) {
         .collect();
     assert_eq!(texts, expected);
     assert_eq!(host.log().lines_with(&["guest: error ", &id, "source=stderr"]).len(), 5);
+    let debugged = host.log().lines_with(&["] value = ", "value 5", &id, "source=stderr"]);
+    assert_eq!(debugged.len(), 1);
 }
 
 async fn a_panic_says_why(mode: Mode) {

@@ -23,6 +23,8 @@ impl Act {
             Self::Log(level, line) => log::log!(target: "scripted", level, "{line}"),
             Self::Print(line) => println!("{line}"),
             Self::Eprint(line) => eprintln!("{line}"),
+            #[expect(clippy::dbg_macro, reason = "it is what a test asks for")]
+            Self::Dbg(value) => drop(dbg!(value)),
             Self::PrintPart(part) => write(&mut io::stdout().lock(), &part),
             Self::EprintPart(part) => write(&mut io::stderr().lock(), &part),
             Self::Read => _ = io::copy(&mut io::stdin(), &mut io::sink()),

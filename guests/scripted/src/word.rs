@@ -14,6 +14,7 @@
 //! | `trap` `panic:T` `loop` `recurse` `grow:BYTES` | misbehave; see [`Act`] |
 //! | `log:LEVEL:T` `print:T` `eprint:T` | write a line |
 //! | `print-part:T` `eprint-part:T` | write a part of a line |
+//! | `dbg:T` | writes what `dbg!` makes of it |
 //! | `read` | read standard input to its end |
 //! | `timer:MS:PAYLOAD` | start a timer; sends `timer-id N` |
 //! | `cancel:ID` | cancel a timer; sends `cancelled BOOL` |
@@ -77,6 +78,8 @@ pub enum Act {
     PrintPart(String),
     /// Writes to standard error.
     EprintPart(String),
+    /// Writes to standard error, by `dbg!`.
+    Dbg(String),
     /// Reads standard input to its end.
     Read,
 }
@@ -229,6 +232,7 @@ fn act(name: &str, argument: &str) -> Meaning<Act> {
         "eprint" => Some(Act::Eprint(argument.to_owned())),
         "print-part" => Some(Act::PrintPart(argument.to_owned())),
         "eprint-part" => Some(Act::EprintPart(argument.to_owned())),
+        "dbg" => Some(Act::Dbg(argument.to_owned())),
         "read" => Some(Act::Read),
         _ => return None,
     })
