@@ -16,8 +16,8 @@ use wshost::{
     messaging::ConnectionId,
     plugin,
     sandbox::{
-        self, Instance, Phase, Template,
-        types::{FrameParam, HttpVersion, Peer, Request},
+        self, Instance, Phase, Template, sample_request,
+        types::{FrameParam, Request},
     },
 };
 
@@ -82,21 +82,8 @@ async fn measure(template: &Template, scan: Scan) -> wasmtime::Result<()> {
 /// Makes an instance, and takes it through its opening.
 async fn open(template: &Template, id: ConnectionId) -> wasmtime::Result<Instance> {
     let id_text = id.to_string();
-    let request = Request {
-        id: &id_text,
-        method: "GET",
-        scheme: "http",
-        authority: Some("localhost"),
-        path: "/",
-        query: Some("name=somebody&room=here"),
-        version: HttpVersion::Http11,
-        headers: &[("host", b"localhost")],
-        peer: Peer { address: "127.0.0.1", port: 1 },
-        tls: None,
-        upgrade: true,
-        subprotocols: &[],
-        parameters: &[],
-    };
+    let query = Some("name=somebody&room=here");
+    let request = Request { query, ..sample_request(&id_text) };
     let mut instance = template.instantiate(id).await?;
     instance.init(request).await?;
     instance.ledger().phase = Phase::Open;

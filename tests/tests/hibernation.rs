@@ -3,7 +3,7 @@
 use std::{fs::OpenOptions, io::Write as _, path::PathBuf};
 
 use futures_util::future::join_all;
-use wshost_tests::{Client, Host, Mode, Signal, each_transport};
+use wshost_tests::{Client, Host, Mode, Signal, each_transport, patiently};
 
 each_transport![
     more_connections_than_instances_keep_their_state,
@@ -120,11 +120,12 @@ async fn a_damaged_snapshot_ends_its_connection_alone(mode: Mode) {
     let id = lost.told_id().await;
     host.log().line_with(&["asleep", &id]).await;
     let mut other = mode.ask(&host).open().await;
-    let mut written = 0;
-    while written == 0 {
-        tokio::task::yield_now().await;
-        written = damage_spill_file(&host, path);
-    }
+    let damaged = async {
+        while damage_spill_file(&host, path) == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    patiently("the snapshot to be in the spill file", damaged).await;
     assert_eq!(other.ask("count").await, "count 1");
     lost.say("count").await;
     lost.closed_with(1011).await;

@@ -8,7 +8,9 @@ use wasmtime::{
 };
 
 use super::{
-    bindings::wshost::handler::types::{Answer, FrameParam, Message, Outcome, Reason, Request},
+    bindings::wshost::handler::types::{
+        Answer, FrameParam, HttpVersion, Message, Outcome, Peer, Reason, Request,
+    },
     callbacks::{Callback, Callbacks, Checked, Found},
     deadline::{self, Allowance, Clock},
     error::CallError,
@@ -41,6 +43,26 @@ pub struct Instance {
     clock: Arc<Clock>,
     allowance: Allowance,
     pub(super) hibernation: Arc<Result<Hibernation, Unfit>>,
+}
+
+/// A request for a WebSocket at `/`, as short as one can be: to try a handler by.
+#[must_use]
+pub fn sample_request(id: &str) -> Request<'_> {
+    Request {
+        id,
+        method: "GET",
+        scheme: "http",
+        authority: Some("localhost"),
+        path: "/",
+        query: None,
+        version: HttpVersion::Http11,
+        headers: &[("host", b"localhost")],
+        peer: Peer { address: "127.0.0.1", port: 1 },
+        tls: None,
+        upgrade: true,
+        subprotocols: &[],
+        parameters: &[],
+    }
 }
 
 impl Template {

@@ -27,6 +27,6 @@ pub use bindings::wshost::handler::types;
 pub use engine::engine;
 pub use error::CallError;
 pub use hibernation::{RestoreError, StaysAwake};
-pub use instance::{Instance, Template};
+pub use instance::{Instance, Template, sample_request};
 pub use ledger::{Effect, Ledger, Phase, Publication};
 pub use sources::Sources;

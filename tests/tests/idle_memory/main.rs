@@ -19,10 +19,7 @@ use wshost::{
     hibernation::{Settings, Slots, SnapshotStore},
     messaging::{ConnectionId, Hub},
     plugin::{self, Plugin},
-    sandbox::{
-        self, Instance, Phase,
-        types::{FrameParam, HttpVersion, Peer, Request},
-    },
+    sandbox::{self, Instance, Phase, sample_request, types::FrameParam},
     server::{Edge, Host},
 };
 use wshost_tests::{cache, guest};
@@ -123,22 +120,7 @@ async fn instance(plugin: &Plugin) -> Instance {
     let id = ConnectionId::random();
     let mut instance = plugin.template.instantiate(id).await.unwrap();
     let id = id.to_string();
-    let request = Request {
-        id: &id,
-        method: "GET",
-        scheme: "http",
-        authority: None,
-        path: "/",
-        query: None,
-        version: HttpVersion::Http11,
-        headers: &[],
-        peer: Peer { address: "127.0.0.1", port: 1 },
-        tls: None,
-        upgrade: true,
-        subprotocols: &[],
-        parameters: &[],
-    };
-    instance.init(request).await.unwrap();
+    instance.init(sample_request(&id)).await.unwrap();
     instance.ledger().phase = Phase::Open;
     instance.frames(&[FrameParam::Text("hi")]).await.unwrap();
     instance

@@ -8,10 +8,7 @@ use crate::{
     cli::{process::Process, report::Report},
     config::Config,
     messaging::ConnectionId,
-    sandbox::{
-        CallError, Instance, StaysAwake, Template,
-        types::{Answer, HttpVersion, Peer, Request},
-    },
+    sandbox::{CallError, Instance, StaysAwake, Template, sample_request, types::Answer},
 };
 
 /// How often an operation is done, for the median.
@@ -49,22 +46,8 @@ pub(super) async fn measure(
 
 /// Calls `init`, and says what it did.
 async fn init(instance: &mut Instance) -> Result<String, CallError> {
-    let request = Request {
-        id: &ConnectionId::random().to_string(),
-        method: "GET",
-        scheme: "http",
-        authority: Some("localhost"),
-        path: "/",
-        query: None,
-        version: HttpVersion::Http11,
-        headers: &[("host", b"localhost")],
-        peer: Peer { address: "127.0.0.1", port: 1 },
-        tls: None,
-        upgrade: true,
-        subprotocols: &[],
-        parameters: &[],
-    };
-    Ok(match instance.init(request).await? {
+    let id = ConnectionId::random().to_string();
+    Ok(match instance.init(sample_request(&id)).await? {
         Answer::Accept(_) => "accepts".to_owned(),
         Answer::Respond(response) => format!("answers {}", response.status),
         Answer::Refuse => "refuses".to_owned(),

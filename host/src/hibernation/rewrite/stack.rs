@@ -4,8 +4,8 @@
 //! down from `__stack_pointer`, as LLVM and its linker name the global (the C
 //! ABI of WebAssembly's tool conventions). Between two calls nothing below the
 //! pointer is alive: a call finds room for itself by lowering it, and reads
-//! nothing there that it has not written. So snapshots leave it out, which halves
-//! those of the example handlers.
+//! nothing there that it has not written. So snapshots leave it out, which takes a
+//! quarter off the echo handler's.
 //!
 //! This is known of a module where the linker has put the stack first: the name
 //! is there, and all data lies where the stack begins or behind.

@@ -14,7 +14,8 @@ use crate::{
     sandbox::{
         Instance, Phase, RestoreError, Template,
         engine::engine,
-        types::{FrameParam, HttpVersion, Peer, Request},
+        sample_request,
+        types::{FrameParam, Request},
     },
 };
 
@@ -49,21 +50,7 @@ fn component(guest: &str) -> PathBuf {
 async fn open(template: &Template, id: ConnectionId) -> Instance {
     let mut instance = template.instantiate(id).await.unwrap();
     let name = id.to_string();
-    let request = Request {
-        id: &name,
-        method: "GET",
-        scheme: "http",
-        authority: Some("localhost"),
-        path: "/chat/room",
-        query: None,
-        version: HttpVersion::Http11,
-        headers: &[],
-        peer: Peer { address: "127.0.0.1", port: 4711 },
-        tls: None,
-        upgrade: true,
-        subprotocols: &[],
-        parameters: &[],
-    };
+    let request = Request { path: "/chat/room", ..sample_request(&name) };
     instance.init(request).await.unwrap();
     instance.ledger().phase = Phase::Open;
     instance.opened().await.unwrap();
