@@ -14,7 +14,7 @@ use wshost::{
     config::Config,
     hibernation::{Scan, Snapshot},
     messaging::ConnectionId,
-    plugin,
+    plugin::Loader,
     sandbox::{
         self, Instance, Phase, Template, sample_request,
         types::{FrameParam, Request},
@@ -30,12 +30,13 @@ const TEXT: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789ab
 async fn main() -> wasmtime::Result<()> {
     let config = Arc::new(Config::default());
     let engine = sandbox::engine(&config, None)?;
+    let loader = Loader { engine, config, metrics: Arc::default() };
     println!(
         "{:12} {:8} {:>9} {:>6} {:>9} {:>8} {:>6} {:>6}",
         "plugin", "scan", "make+drop", "call", "hibernate", "restore", "event", "bytes"
     );
     for path in std::env::args().skip(1) {
-        let plugin = plugin::load(&engine, Path::new(&path), config.clone()).await?;
+        let plugin = loader.load(Path::new(&path)).await?;
         for scan in [Scan::best(), Scan::Compare] {
             measure(&plugin.template.clone().with_scan(scan), scan).await?;
         }

@@ -18,6 +18,7 @@ pub mod observe;
 pub mod plugin;
 pub mod sandbox;
 pub mod server;
+pub mod tenant;
 
 #[cfg(test)]
 mod testing;

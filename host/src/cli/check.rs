@@ -10,7 +10,7 @@ use clap::Args;
 use super::{report::Report, run};
 use crate::{
     config::Config,
-    plugin::{self, Plugin},
+    plugin::{Loader, Plugin},
     sandbox::{self, template::HANDLER},
 };
 
@@ -47,7 +47,9 @@ impl Check {
     async fn check(self, config: Arc<Config>) -> Result<()> {
         let cache = self.cache.or_else(run::default_cache);
         let engine = sandbox::engine(&config, cache.as_deref())?;
-        let plugin = plugin::load(&engine, &self.plugin, config.clone()).await?;
+        let metrics = Arc::default();
+        let loader = Loader { engine, config: config.clone(), metrics };
+        let plugin = loader.load(&self.plugin).await?;
         let mut report = Report::default();
         describe(&mut report, &plugin);
         cost::measure(&mut report, &plugin.template, &config).await?;

@@ -20,7 +20,9 @@ use crate::{
     connection::Shared,
     hibernation::{Settings, Slots, SnapshotStore, Spill},
     messaging::Hub,
-    observe, plugin, sandbox,
+    observe::{self, Metrics},
+    plugin::Loader,
+    sandbox,
     server::{
         Edge, Host, ProxyHeader,
         tls::{Files, Tls},
@@ -93,9 +95,11 @@ impl Run {
         let snapshots = Arc::new(snapshots(self.spill, &config)?);
         let cache = self.cache.or_else(default_cache);
         let engine = sandbox::engine(&config, cache.as_deref())?;
+        let metrics = Arc::<Metrics>::default();
+        let loader = Loader { engine, config: config.clone(), metrics };
         tracing::info!("loading {}", self.plugin.display());
         let plugin = tokio::select! {
-            loaded = plugin::load(&engine, &self.plugin, config.clone()) => loaded?,
+            loaded = loader.load(&self.plugin) => loaded?,
             _ = interrupted.recv() => return Ok(()),
             _ = terminated.recv() => return Ok(()),
         };

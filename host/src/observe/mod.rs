@@ -1,5 +1,6 @@
-//! What an operator sees: the log.
+//! What an operator sees: the log, and what is counted.
 
+pub mod metrics;
 mod seldom;
 mod text;
 
@@ -9,7 +10,7 @@ use anyhow::{Result, anyhow};
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
-pub use self::{seldom::Seldom, text::printable};
+pub use self::{metrics::Metrics, seldom::Seldom, text::printable};
 
 /// Lines that wait to be written. When nobody takes them, more are dropped: the
 /// log never holds up a connection.

@@ -13,7 +13,9 @@ use super::{
 use crate::{
     config::Config,
     hibernation::{self, Baseline, Layout, Rewritten, Unfit},
+    observe::Metrics,
     sandbox::{Template, engine::unpooled, limits::Limits, template::TemplateError},
+    tenant::Tenant,
 };
 
 /// A plugin that connections can be served by.
@@ -21,6 +23,8 @@ use crate::{
 pub struct Plugin {
     /// Its name: the file's, without `.wasm`.
     pub name: Arc<str>,
+    /// What it may use, and what it did.
+    pub tenant: Arc<Tenant>,
     /// SHA-256 of the file, in hexadecimal digits: its version.
     pub digest: String,
     /// What it is made of.
@@ -29,24 +33,32 @@ pub struct Plugin {
     pub template: Template,
 }
 
-/// Loads a plugin from a file. A first instance is made, so that a plugin that
-/// can't start is found now and not by a client.
-///
-/// # Errors
-/// Every way in which the file can be wrong, each with what to do.
-pub async fn load(engine: &Engine, path: &Path, config: Arc<Config>) -> Result<Plugin, LoadError> {
-    let wrong = |problem| LoadError { path: path.to_owned(), problem };
-    let bytes = tokio::fs::read(path).await.map_err(|error| wrong(error.into()))?;
-    let name = path.file_stem().map_or_else(Default::default, |stem| stem.to_string_lossy());
-    prepare(engine, &name, bytes, config).await.map_err(wrong)
+/// Loads plugins.
+pub struct Loader {
+    /// Compiles them, and has room for their instances.
+    pub engine: Engine,
+    /// Their settings.
+    pub config: Arc<Config>,
+    /// Where what they do is counted.
+    pub metrics: Arc<Metrics>,
 }
 
-async fn prepare(
-    engine: &Engine,
-    name: &str,
-    bytes: Vec<u8>,
-    config: Arc<Config>,
-) -> Result<Plugin, Problem> {
+impl Loader {
+    /// Loads a plugin from a file. A first instance is made, so that a plugin that
+    /// can't start is found now and not by a client.
+    ///
+    /// # Errors
+    /// Every way in which the file can be wrong, each with what to do.
+    pub async fn load(&self, path: &Path) -> Result<Plugin, LoadError> {
+        let wrong = |problem| LoadError { path: path.to_owned(), problem };
+        let bytes = tokio::fs::read(path).await.map_err(|error| wrong(error.into()))?;
+        let name = path.file_stem().map_or_else(Default::default, |stem| stem.to_string_lossy());
+        let tenant = Tenant::new((*name).into(), self.config.clone(), &self.metrics);
+        prepare(&self.engine, tenant, bytes).await.map_err(wrong)
+    }
+}
+
+async fn prepare(engine: &Engine, tenant: Arc<Tenant>, bytes: Vec<u8>) -> Result<Plugin, Problem> {
     check::magic(&bytes)?;
     let version: [u8; 32] = Sha256::digest(&bytes).into();
     let (compiler, file_bytes) = (engine.clone(), bytes.len());
@@ -60,16 +72,20 @@ async fn prepare(
         layout: rewritten.as_ref().ok().cloned(),
         imports: check::imports(&component, rewritten.is_ok())?,
     };
-    let name: Arc<str> = name.into();
-    let baseline = baseline(component.clone(), rewritten, version, config.clone());
-    let template = Template::new(name.clone(), &component, baseline, config).await.map_err(
-        |error| match error {
+    let baseline = baseline(component.clone(), rewritten, version, tenant.config.clone());
+    let template =
+        Template::new(tenant.clone(), &component, baseline).await.map_err(|error| match error {
             TemplateError::Import(error) => Problem::OtherImport(format!("{error:#}")),
             TemplateError::Start(error) => Problem::Start(error),
             TemplateError::Export(error) => Problem::OtherType(error.to_string()),
-        },
-    )?;
-    Ok(Plugin { name, digest: hexadecimal(&version), facts: Arc::new(facts), template })
+        })?;
+    Ok(Plugin {
+        name: tenant.name.clone(),
+        digest: hexadecimal(&version),
+        tenant,
+        facts: Arc::new(facts),
+        template,
+    })
 }
 
 /// A component, and whether it could be rewritten.

@@ -8,4 +8,4 @@ mod load;
 
 pub use error::LoadError;
 pub use facts::Facts;
-pub use load::{Plugin, load};
+pub use load::{Loader, Plugin};

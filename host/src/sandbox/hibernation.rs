@@ -109,7 +109,7 @@ impl Template {
         snapshot: &Snapshot,
     ) -> Result<Instance, RestoreError> {
         let hibernation = self.can_hibernate().map_err(|why| RestoreError::Unfit(why.clone()))?;
-        let Config { memory_max_bytes, resources_max, .. } = *self.config;
+        let Config { memory_max_bytes, resources_max, .. } = *self.tenant.config;
         let load =
             Transfer::load(&hibernation.baseline, snapshot, memory_max_bytes, resources_max)?;
         let mut instance = self.instantiate_with(id, ledger).await?;
@@ -158,7 +158,7 @@ impl Instance {
         hibernation: &Hibernation,
         places: &[Place],
     ) -> Result<Option<Snapshot>> {
-        let max_bytes = self.store.data().config.snapshot_max_bytes;
+        let max_bytes = self.store.data().tenant.config.snapshot_max_bytes;
         let save = Transfer::save(&hibernation.baseline, max_bytes);
         Ok(self.transfer(hibernation.save, save).await?.finish_save(&held::encode(places)))
     }

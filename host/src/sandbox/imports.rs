@@ -19,10 +19,11 @@ use super::{
         },
     },
     hibernation::handles,
+    ledger::Ledger,
     log::GuestLog,
     state::State,
 };
-use crate::hibernation;
+use crate::{config::Config, hibernation};
 
 /// Makes available what every plugin is granted: the contract's interfaces,
 /// the host's side of hibernation, and of WASI 0.2 clocks, randomness, output to
@@ -74,19 +75,33 @@ fn add_wasi_rest(linker: &mut Linker<State>) -> Result<()> {
 
 impl types::Host for State {}
 
+impl State {
+    /// Asks the ledger, and counts what a limit refused.
+    fn counted<T>(
+        &mut self,
+        ask: impl FnOnce(&mut Ledger, &Config) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let answer = ask(&mut self.ledger, &self.tenant.config);
+        if let Err(Error::Limit(setting)) = &answer {
+            self.tenant.limit(setting);
+        }
+        answer
+    }
+}
+
 impl connections::Host for State {
     fn send(&mut self, to: String, payload: Vec<u8>) -> Result<Result<(), Error>> {
-        Ok(self.ledger.send(&self.config, &to, payload))
+        Ok(self.counted(|ledger, config| ledger.send(config, &to, payload)))
     }
 }
 
 impl topics::Host for State {
     fn subscribe(&mut self, topic: String) -> Result<Result<(), Error>> {
-        Ok(self.ledger.subscribe(&self.config, &topic))
+        Ok(self.counted(|ledger, config| ledger.subscribe(config, &topic)))
     }
 
     fn unsubscribe(&mut self, topic: String) -> Result<Result<(), Error>> {
-        Ok(self.ledger.unsubscribe(&self.config, &topic))
+        Ok(self.counted(|ledger, config| ledger.unsubscribe(config, &topic)))
     }
 
     fn publish_frame(
@@ -96,7 +111,7 @@ impl topics::Host for State {
         to: topics::Audience,
     ) -> Result<Result<(), Error>> {
         let to_self = matches!(to, topics::Audience::Everyone);
-        Ok(self.ledger.publish_frame(&self.config, &topic, frame, to_self))
+        Ok(self.counted(|ledger, config| ledger.publish_frame(config, &topic, frame, to_self)))
     }
 
     fn publish_message(
@@ -106,13 +121,13 @@ impl topics::Host for State {
         to: topics::Audience,
     ) -> Result<Result<(), Error>> {
         let to_self = matches!(to, topics::Audience::Everyone);
-        Ok(self.ledger.publish_message(&self.config, &topic, payload, to_self))
+        Ok(self.counted(|ledger, config| ledger.publish_message(config, &topic, payload, to_self)))
     }
 }
 
 impl timers::Host for State {
     fn start(&mut self, milliseconds: u64, payload: Vec<u8>) -> Result<Result<u64, Error>> {
-        Ok(self.ledger.start_timer(&self.config, milliseconds, payload))
+        Ok(self.counted(|ledger, config| ledger.start_timer(config, milliseconds, payload)))
     }
 
     fn cancel(&mut self, timer: u64) -> Result<bool> {

@@ -20,15 +20,14 @@ use super::{
     sources::Sources,
     state::State,
 };
-use crate::{config::Config, hibernation::Unfit, messaging::ConnectionId};
+use crate::{config::Config, hibernation::Unfit, messaging::ConnectionId, tenant::Tenant};
 
 /// A component from which instances are made: compiled, linked and checked.
 #[derive(Clone)]
 pub struct Template {
-    pub(super) name: Arc<str>,
+    pub(super) tenant: Arc<Tenant>,
     pub(super) pre: InstancePre<State>,
     pub(super) callbacks: Arc<Callbacks>,
-    pub(super) config: Arc<Config>,
     pub(super) sources: Arc<dyn Sources>,
     pub(super) hibernation: Arc<Result<Hibernation, Unfit>>,
 }
@@ -69,7 +68,7 @@ impl Template {
     /// The plugin's name.
     #[must_use]
     pub fn name(&self) -> &Arc<str> {
-        &self.name
+        &self.tenant.name
     }
 
     /// Gives its instances these clocks and random numbers in place of the
@@ -95,14 +94,14 @@ impl Template {
         ledger: Box<Ledger>,
     ) -> Result<Instance, CallError> {
         let (store, component, clock) =
-            start(&self.name, &self.pre, &self.config, &self.sources, id, ledger).await?;
+            start(&self.tenant, &self.pre, &self.sources, id, ledger).await?;
         Ok(Instance {
             store,
             component,
             callbacks: self.callbacks.clone(),
             last: None,
             clock,
-            allowance: allowance(&self.config),
+            allowance: allowance(&self.tenant.config),
             hibernation: self.hibernation.clone(),
         })
     }
@@ -110,21 +109,21 @@ impl Template {
 
 /// Makes an instance.
 pub(super) async fn start(
-    name: &Arc<str>,
+    tenant: &Arc<Tenant>,
     pre: &InstancePre<State>,
-    config: &Arc<Config>,
     sources: &Arc<dyn Sources>,
     id: ConnectionId,
     mut ledger: Box<Ledger>,
 ) -> Result<(Store<State>, Component, Arc<Clock>), CallError> {
     let log = ledger.log.take();
-    let log = log.unwrap_or_else(|| Arc::new(GuestLog::new(name.clone(), id, config)));
-    let state = State::new(config.clone(), sources.clone(), log, ledger);
+    let log =
+        log.unwrap_or_else(|| Arc::new(GuestLog::new(tenant.name.clone(), id, &tenant.config)));
+    let state = State::new(tenant.clone(), sources.clone(), log, ledger);
     let mut store = Store::new(pre.engine(), state);
     store.limiter(|state| &mut state.limits);
-    store.set_hostcall_fuel(hostcall_fuel(config));
+    store.set_hostcall_fuel(hostcall_fuel(&tenant.config));
     let clock = Arc::new(Clock::default());
-    let allowance = allowance(config);
+    let allowance = allowance(&tenant.config);
     deadline::interrupt(&mut store, clock.clone(), allowance);
     store.set_epoch_deadline(1);
     let made = {

@@ -20,14 +20,14 @@ use super::{
     sources::Sources,
     stdio::Streams,
 };
-use crate::{config::Config, hibernation::Transfer};
+use crate::{hibernation::Transfer, tenant::Tenant};
 
 /// The data of one instance's store.
 pub struct State {
     /// What the connection holds of the host, and what its handler asks for.
     pub ledger: Box<Ledger>,
     pub(super) limits: Limits,
-    pub(super) config: Arc<Config>,
+    pub(super) tenant: Arc<Tenant>,
     pub(super) log: Arc<GuestLog>,
     pub(super) transfer: Transfer,
     sources: Arc<dyn Sources>,
@@ -45,15 +45,15 @@ struct Wasi {
 
 impl State {
     pub(super) fn new(
-        config: Arc<Config>,
+        tenant: Arc<Tenant>,
         sources: Arc<dyn Sources>,
         log: Arc<GuestLog>,
         ledger: Box<Ledger>,
     ) -> Self {
         Self {
             ledger,
-            limits: Limits::new(&config),
-            config,
+            limits: Limits::new(&tenant.config),
+            tenant,
             log,
             transfer: Transfer::Idle,
             sources,
@@ -95,8 +95,9 @@ impl State {
     }
 
     fn wasi(&mut self) -> &mut Wasi {
-        self.wasi
-            .get_or_insert_with(|| Box::new(Wasi::new(&*self.sources, self.config.resources_max)))
+        self.wasi.get_or_insert_with(|| {
+            Box::new(Wasi::new(&*self.sources, self.tenant.config.resources_max))
+        })
     }
 
     /// What outlives the instance.

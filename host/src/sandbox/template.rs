@@ -15,9 +15,9 @@ use super::{
     state::State,
 };
 use crate::{
-    config::Config,
     hibernation::{Baseline, Unfit},
     messaging::ConnectionId,
+    tenant::Tenant,
 };
 
 /// The interface a plugin exports.
@@ -55,17 +55,16 @@ impl Template {
     /// # Errors
     /// [`TemplateError`].
     pub async fn new(
-        name: Arc<str>,
+        tenant: Arc<Tenant>,
         component: &Component,
         baseline: impl Future<Output = Result<Baseline, Unfit>>,
-        config: Arc<Config>,
     ) -> Result<Self, TemplateError> {
         let pre = linker(component.engine())
             .and_then(|linker| linker.instantiate_pre(component))
             .map_err(TemplateError::Import)?;
         let sources: Arc<dyn Sources> = Arc::new(ProcessSources);
         let id = ConnectionId::random();
-        let (store, first, _) = start(&name, &pre, &config, &sources, id, Box::default())
+        let (store, first, _) = start(&tenant, &pre, &sources, id, Box::default())
             .await
             .map_err(TemplateError::Start)?;
         let callbacks =
@@ -77,6 +76,6 @@ impl Template {
             Err(unfit) => Err(unfit),
         };
         let callbacks = Arc::new(callbacks);
-        Ok(Self { name, pre, callbacks, config, sources, hibernation: Arc::new(hibernation) })
+        Ok(Self { tenant, pre, callbacks, sources, hibernation: Arc::new(hibernation) })
     }
 }

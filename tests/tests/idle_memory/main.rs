@@ -18,7 +18,7 @@ use wshost::{
     connection::Shared,
     hibernation::{Settings, Slots, SnapshotStore},
     messaging::{ConnectionId, Hub},
-    plugin::{self, Plugin},
+    plugin::{Loader, Plugin},
     sandbox::{self, Instance, Phase, sample_request, types::FrameParam},
     server::{Edge, Host},
 };
@@ -68,7 +68,8 @@ impl Counted {
         let config = Arc::new(config);
         let engine = sandbox::engine(&config, Some(&cache())).unwrap();
         let echo = guest("echo");
-        let plugin = runtime.block_on(plugin::load(&engine, &echo, config.clone())).unwrap();
+        let loader = Loader { engine, config: config.clone(), metrics: Arc::default() };
+        let plugin = runtime.block_on(loader.load(&echo)).unwrap();
         let snapshots = SnapshotStore::new(Settings {
             memory_max_bytes: config.snapshots_max_bytes,
             spill: None,

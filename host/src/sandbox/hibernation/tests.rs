@@ -10,7 +10,7 @@ use super::{Snapshot, StaysAwake};
 use crate::{
     config::Config,
     messaging::ConnectionId,
-    plugin::{self, Plugin},
+    plugin::{Loader, Plugin},
     sandbox::{
         Instance, Phase, RestoreError, Template,
         engine::engine,
@@ -24,10 +24,10 @@ async fn load(guests: &[&str], instances: usize) -> Vec<Plugin> {
     let mut config = Config::default();
     config.set(&format!("instances_max={instances}")).unwrap();
     let engine = engine(&config, Some(&target().join("wshost-tests-cache"))).unwrap();
-    let config = Arc::new(config);
+    let loader = Loader { engine, config: Arc::new(config), metrics: Arc::default() };
     let mut plugins = Vec::new();
     for guest in guests {
-        plugins.push(plugin::load(&engine, &component(guest), config.clone()).await.unwrap());
+        plugins.push(loader.load(&component(guest)).await.unwrap());
     }
     plugins
 }

@@ -16,6 +16,7 @@ use crate::{
     config::Config,
     hibernation::rewrite,
     messaging::ConnectionId,
+    observe::Metrics,
     sandbox::{
         held::{Place, decode, encode},
         log::{GuestLog, Output},
@@ -23,6 +24,7 @@ use crate::{
         state::State,
         template::linker,
     },
+    tenant::Tenant,
 };
 
 /// A guest whose functions are the host's and `resource.drop`, handles being numbers.
@@ -92,9 +94,9 @@ impl Rig {
     }
 
     async fn fresh(&self) -> Live {
-        let config = Arc::new(Config::default());
-        let log = GuestLog::new("test".into(), ConnectionId::random(), &config);
-        let state = State::new(config, Arc::new(ProcessSources), Arc::new(log), Box::default());
+        let tenant = Tenant::new("test".into(), Arc::default(), &Metrics::default());
+        let log = GuestLog::new("test".into(), ConnectionId::random(), &tenant.config);
+        let state = State::new(tenant, Arc::new(ProcessSources), Arc::new(log), Box::default());
         let mut store = Store::new(self.pre.engine(), state);
         store.set_epoch_deadline(u64::MAX / 2);
         let guest = self.pre.instantiate_async(&mut store).await.unwrap();
