@@ -8,6 +8,7 @@
 
 mod connect;
 mod crew;
+mod disturb;
 mod echo;
 mod fanout;
 mod frames;
