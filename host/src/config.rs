@@ -291,13 +291,28 @@ settings! {
     resources_max: usize = 1_000, 1 => 1_000_000;
     /// The elements of one instance's tables together.
     table_elements_max: usize = 20_000, 1 => 10_000_000;
+    /// The linear memory of all a plugin's instances that are awake. Where it is used
+    /// up a new connection is answered with 503, one whose handler sleeps is closed
+    /// with 1013, and one whose memory grows is told that it can't.
+    plugin_memory_max_bytes: usize = 16 * GIB, MIB => 1 << 46;
     /// The running time of one callback. One that runs longer is ended, and its
     /// connection with 1011.
     callback_time_max_ms: u64 = 1_000, 1 => HOUR_MS;
-    /// The time one callback may take in all, waiting in host calls included.
+    /// The time one callback may take in all, waiting in host calls included; those
+    /// of `init` no longer than `handshake_timeout_ms`.
     callback_wait_max_ms: u64 = 30_000, 1 => HOUR_MS;
+    /// How many of a plugin's callbacks may wait in host calls at once. One more is
+    /// ended, and its connection with 1011.
+    plugin_waiting_max: usize = 500, 1 => 100_000;
+    /// How many bytes of values may pass between host and guest in one call, in the
+    /// host's memory: what a callback returns, or what a host call is given. A guest
+    /// that passes more is ended, and its connection with 1011.
+    values_max_bytes: usize = 128 * MIB, MIB => 8 * GIB;
     /// How many commands one callback may return.
     commands_max: usize = 10_000, 1 => 1_000_000;
+    /// How many bytes of frames one callback may return. One that returns more has
+    /// its connection closed with 1011.
+    output_max_bytes: usize = 64 * MIB, KIB => 8 * GIB;
     /// How many frames are given to a handler at once.
     frames_batch_max: usize = 64, 1 => 10_000;
     /// How many bytes of frames are given to a handler at once; a single frame
@@ -327,18 +342,30 @@ settings! {
     /// How many bytes of messages wait for one handler. One message of
     /// `payload_max_bytes` must have room, with its topic.
     mailbox_max_bytes: usize = 4 * MIB, 1 => 2 * GIB;
+    /// How many bytes of messages wait for all handlers of a plugin. What is too much
+    /// is dropped, as by a mailbox that is full.
+    plugin_mail_max_bytes: usize = GIB, 1 => 1 << 46;
     /// The longest name of a topic.
     topic_max_bytes: usize = 256, 1 => 64 * KIB;
     /// How many topics one connection subscribes to.
     subscriptions_max: usize = 1_000, 1 => 1_000_000;
+    /// How many subscriptions all connections of a plugin have.
+    plugin_subscriptions_max: usize = 10_000_000, 1 => 1_000_000_000;
     /// How many timers one connection has.
     timers_max: usize = 1_000, 1 => 1_000_000;
     /// The bytes of the payloads of one connection's timers.
     timers_max_bytes: usize = 4 * MIB, 1 => GIB;
+    /// How many timers all connections of a plugin have.
+    plugin_timers_max: usize = 10_000_000, 1 => 1_000_000_000;
+    /// The bytes of the payloads of all timers of a plugin.
+    plugin_timers_max_bytes: usize = GIB, 1 => 1 << 46;
     /// The longest line a handler logs; a longer one is cut.
     log_line_max_bytes: usize = 8 * KIB, 80 => MIB;
     /// How many lines one connection logs a second; more are dropped and counted.
     log_lines_max_per_second: u32 = 100, 1 => 1_000_000;
+    /// How many lines all connections of a plugin log a second; more are dropped and
+    /// counted.
+    plugin_log_lines_max_per_second: u32 = 1_000, 1 => 10_000_000;
 }
 
 impl Config {

@@ -3,6 +3,7 @@
 use std::{
     hint::black_box,
     io::{self, Write},
+    thread,
 };
 
 use wshost_sdk::{ConnectionId, Error, connections, log, timers, topics};
@@ -15,6 +16,7 @@ impl Act {
         match self {
             Self::Trap => trap(),
             Self::Panic(text) => panic!("{text}"),
+            Self::Wait(time) => thread::sleep(time),
             Self::Loop => loop {
                 black_box(());
             },

@@ -11,6 +11,7 @@
 //! | `active:BOOL` `deflate:BOOL` `reason:T` | the commands of these names |
 //! | `options:idle=MS` `options:idle=infinity` `options:max=BYTES` | change options |
 //! | `hibernate` | ask for hibernation |
+//! | `wait:MS` | wait in a host call |
 //! | `trap` `panic:T` `loop` `recurse` `grow:BYTES` | misbehave; see [`Act`] |
 //! | `log:LEVEL:T` `print:T` `eprint:T` | write a line |
 //! | `print-part:T` `eprint-part:T` | write a part of a line |
@@ -62,6 +63,8 @@ pub enum Act {
     Trap,
     /// Panics.
     Panic(String),
+    /// Waits in a host call.
+    Wait(Duration),
     /// Never returns.
     Loop,
     /// Uses up the stack.
@@ -221,6 +224,7 @@ fn act(name: &str, argument: &str) -> Meaning<Act> {
     Some(match name {
         "trap" => Some(Act::Trap),
         "panic" => Some(Act::Panic(argument.to_owned())),
+        "wait" => millis(argument).map(Act::Wait),
         "loop" => Some(Act::Loop),
         "recurse" => Some(Act::Recurse),
         "grow" => number(argument).map(Act::Grow),

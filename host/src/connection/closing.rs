@@ -11,12 +11,12 @@ use crate::{observe::printable, sandbox::types::Callbacks};
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Ends the connection. The instance is gone before the peer is waited for.
     pub(super) async fn close(mut self: Box<Self>, ending: Ending) {
-        self.log(&ending);
+        self.record(&ending);
         if ending.guest_is_sound()
             && self.options.callbacks.contains(Callbacks::TERMINATE)
             && let Err(failed) = self.terminate(&ending).await
         {
-            self.log(&failed);
+            self.record(&failed);
         }
         let seldom = self.seldom.take().unwrap_or_default();
         self.shared.hub.leave(self.mailbox.id, &seldom.subscribed);
@@ -35,8 +35,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
     }
 
-    /// One line for the operator: a warning where the handler is at fault.
-    fn log(&self, ending: &Ending) {
+    /// One line for the operator, a warning where the handler is at fault; and a
+    /// count of the limit that was hit.
+    fn record(&self, ending: &Ending) {
+        if let Some(setting) = ending.setting() {
+            self.shared.plugin.tenant.metrics.limit(setting);
+        }
         let code = ending.close_frame().map(|frame| frame.code().get());
         let (plugin, connection) = (&self.shared.plugin.name, self.mailbox.id);
         let line_max = self.shared.config.log_line_max_bytes;

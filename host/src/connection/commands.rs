@@ -22,8 +22,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         callback: &'static str,
         commands: Vec<Command>,
     ) -> Result<Option<Ending>, Ending> {
-        if commands.len() > self.shared.config.commands_max {
+        let config = &self.shared.config;
+        if commands.len() > config.commands_max {
             return Err(Ending::Limit(callback, "commands_max"));
+        }
+        if output_bytes(&commands) > config.output_max_bytes {
+            return Err(Ending::Limit(callback, "output_max_bytes"));
         }
         for command in commands {
             let ending =
@@ -80,6 +84,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
         }
     }
+}
+
+/// The bytes of the frames among them.
+pub(super) fn output_bytes(commands: &[Command]) -> usize {
+    let bytes = |command: &Command| match command {
+        Command::Send(FrameResult::Text(text)) => text.len(),
+        Command::Send(
+            FrameResult::Binary(data) | FrameResult::Ping(data) | FrameResult::Pong(data),
+        ) => data.len(),
+        _ => 0,
+    };
+    commands.iter().map(bytes).sum()
 }
 
 fn message(frame: FrameResult) -> Result<Message, String> {

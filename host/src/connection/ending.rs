@@ -69,7 +69,8 @@ impl Ending {
             Self::Stop | Self::Timeout => CloseCode::NORMAL,
             Self::Decode(error) => error.close_code(),
             Self::Call(..) | Self::Invalid(..) | Self::Limit(..) => CloseCode::INTERNAL_ERROR,
-            Self::SlowReader | Self::Wake(WakeError::NoSlot) => CloseCode::TRY_AGAIN_LATER,
+            Self::SlowReader => CloseCode::TRY_AGAIN_LATER,
+            Self::Wake(error) if error.is_for_want_of_room() => CloseCode::TRY_AGAIN_LATER,
             Self::Sleep(_) | Self::Wake(_) => CloseCode::INTERNAL_ERROR,
             Self::Shutdown => CloseCode::GOING_AWAY,
             Self::Gone | Self::Io(_) => return None,
@@ -121,6 +122,17 @@ impl Ending {
             Self::Wake(error) => format!("it can't be woken: {error}"),
             Self::SlowReader => "the peer reads too slowly (send_queue_max_bytes)".into(),
             Self::Shutdown => "the host is going down".into(),
+        }
+    }
+
+    /// The setting that the handler or its peer went beyond, if they did.
+    pub(super) fn setting(&self) -> Option<&'static str> {
+        match self {
+            Self::Call(_, error) => error.setting(),
+            Self::Limit(_, setting) => Some(setting),
+            Self::SlowReader => Some("send_queue_max_bytes"),
+            Self::Wake(WakeError::NoSlot) => Some("instance_wait_max_ms"),
+            _ => None,
         }
     }
 

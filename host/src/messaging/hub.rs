@@ -148,10 +148,11 @@ mod tests {
     use std::task::{Context, Waker};
 
     use super::*;
-    use crate::{messaging::mailbox::Urgent, websocket::Message};
+    use crate::{config::Config, messaging::mailbox::Urgent, tenant::Tenant, websocket::Message};
 
     fn member(hub: &Hub) -> Arc<Mailbox> {
-        let mailbox = Arc::new(Mailbox::new(ConnectionId::random(), Arc::default(), true));
+        let mailbox =
+            Arc::new(Mailbox::new(ConnectionId::random(), Tenant::test(Config::default()), true));
         hub.join(&mailbox);
         mailbox
     }

@@ -12,10 +12,7 @@ use std::{
 use bytes::Bytes;
 
 use super::ConnectionId;
-use crate::{
-    config::{Config, SlowReader},
-    websocket::SharedFrame,
-};
+use crate::{config::SlowReader, tenant::Tenant, websocket::SharedFrame};
 
 /// What it takes to keep a published frame, beside its payload.
 pub const FRAME_OVERHEAD_BYTES: usize = size_of::<SharedFrame>();
@@ -66,8 +63,8 @@ pub enum Left {
 pub struct Mailbox {
     /// Whose it is.
     pub id: ConnectionId,
-    /// How much may wait here.
-    config: Arc<Config>,
+    /// How much may wait here, and in all.
+    tenant: Arc<Tenant>,
     /// Whether its handler wants messages.
     takes_mail: bool,
     /// Whether the owner has to look inside: something waits, or it isn't known
@@ -110,8 +107,8 @@ impl Mailbox {
     /// An empty one, with the room that the settings say: for frames, and for
     /// messages if the handler `takes_mail`.
     #[must_use]
-    pub fn new(id: ConnectionId, config: Arc<Config>, takes_mail: bool) -> Self {
-        Self { id, config, takes_mail, rung: AtomicBool::new(true), inside: Mutex::default() }
+    pub fn new(id: ConnectionId, tenant: Arc<Tenant>, takes_mail: bool) -> Self {
+        Self { id, tenant, takes_mail, rung: AtomicBool::new(true), inside: Mutex::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inside> {
@@ -125,14 +122,30 @@ impl Mailbox {
             return Left::Dropped;
         }
         let waiting = inside.waiting.get_or_insert_default();
-        let bytes = waiting.mail_bytes + mail.bytes();
-        if waiting.mail.len() >= self.config.mailbox_max || bytes > self.config.mailbox_max_bytes {
-            return Left::Dropped;
+        let Err(setting) = self.make_room(waiting, mail.bytes()) else {
+            waiting.mail.push_back(mail);
+            self.ring(inside);
+            return Left::Waiting;
+        };
+        drop(inside);
+        self.tenant.limit(setting);
+        Left::Dropped
+    }
+
+    /// Makes room for a message of so many bytes.
+    fn make_room(&self, waiting: &mut Waiting, bytes: usize) -> Result<(), &'static str> {
+        let Tenant { config, totals, .. } = &*self.tenant;
+        if waiting.mail.len() >= config.mailbox_max {
+            return Err("mailbox_max");
         }
-        waiting.mail_bytes = bytes;
-        waiting.mail.push_back(mail);
-        self.ring(inside);
-        Left::Waiting
+        if waiting.mail_bytes + bytes > config.mailbox_max_bytes {
+            return Err("mailbox_max_bytes");
+        }
+        if !totals.mail_bytes.add(bytes) {
+            return Err(totals.mail_bytes.setting());
+        }
+        waiting.mail_bytes += bytes;
+        Ok(())
     }
 
     /// Leaves a frame for the socket. One that is too many is dropped. Where that
@@ -144,7 +157,7 @@ impl Mailbox {
         }
         let waiting = inside.waiting.get_or_insert_default();
         let bytes = waiting.frame_bytes + frame_bytes(&frame);
-        if bytes > self.config.send_queue_max_bytes {
+        if bytes > self.tenant.config.send_queue_max_bytes {
             self.no_room(inside);
             return Left::Dropped;
         }
@@ -157,7 +170,7 @@ impl Mailbox {
     /// A frame was dropped. The first of a connection is told at once, their
     /// number at its end.
     fn no_room(&self, mut inside: MutexGuard<'_, Inside>) {
-        match self.config.slow_reader {
+        match self.tenant.config.slow_reader {
             SlowReader::Close => {
                 inside.frames_lost = true;
                 self.ring(inside);
@@ -232,6 +245,7 @@ impl Mailbox {
         let waiting = inside.waiting.as_mut()?;
         let mail = waiting.mail.pop_front()?;
         waiting.mail_bytes -= mail.bytes();
+        self.tenant.totals.mail_bytes.give(mail.bytes());
         Some(mail)
     }
 
@@ -242,14 +256,26 @@ impl Mailbox {
         let of_it =
             |mail: &Mail| matches!(mail, Mail::Published { topic: of, .. } if **of == *topic);
         waiting.mail.retain(|mail| !of_it(mail));
-        waiting.mail_bytes = waiting.mail.iter().map(Mail::bytes).sum();
+        let left = waiting.mail.iter().map(Mail::bytes).sum();
+        self.tenant.totals.mail_bytes.give(waiting.mail_bytes - left);
+        waiting.mail_bytes = left;
     }
 
     /// Takes nothing any more. Returns how many frames were dropped while the
     /// connection went on.
     pub fn close(&self) -> u64 {
         let mut inside = self.lock();
-        std::mem::replace(&mut *inside, Inside { closed: true, ..Inside::default() }).frames_dropped
+        let before = std::mem::replace(&mut *inside, Inside { closed: true, ..Inside::default() });
+        drop(inside);
+        let bytes = before.waiting.map_or(0, |waiting| waiting.mail_bytes);
+        self.tenant.totals.mail_bytes.give(bytes);
+        before.frames_dropped
+    }
+}
+
+impl Drop for Mailbox {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
@@ -277,7 +303,7 @@ impl Waiting {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::websocket::Message;
+    use crate::{config::Config, websocket::Message};
 
     fn mailbox() -> Mailbox {
         mailbox_of(SlowReader::Close)
@@ -291,7 +317,7 @@ mod tests {
             slow_reader,
             ..Config::default()
         };
-        Mailbox::new(ConnectionId::random(), Arc::new(config), true)
+        Mailbox::new(ConnectionId::random(), Tenant::test(config), true)
     }
 
     fn mail(payload: &'static str) -> Mail {
@@ -372,7 +398,7 @@ mod tests {
 
     #[test]
     fn what_nobody_wants_is_dropped() {
-        let mailbox = Mailbox::new(ConnectionId::random(), Arc::default(), false);
+        let mailbox = Mailbox::new(ConnectionId::random(), Tenant::test(Config::default()), false);
         assert_eq!(mailbox.leave(mail("a")), Left::Dropped);
         assert_eq!(mailbox.leave_frame(frame(b"a")), Left::Waiting);
     }

@@ -1,5 +1,6 @@
 //! What an operator sees: the log, and what is counted.
 
+mod budget;
 pub mod metrics;
 mod seldom;
 mod text;
@@ -10,7 +11,7 @@ use anyhow::{Result, anyhow};
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
-pub use self::{metrics::Metrics, seldom::Seldom, text::printable};
+pub use self::{budget::Budget, metrics::Metrics, seldom::Seldom, text::printable};
 
 /// Lines that wait to be written. When nobody takes them, more are dropped: the
 /// log never holds up a connection.

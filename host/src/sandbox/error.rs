@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use thiserror::Error;
-use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
+use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace, component::ResourceTableError};
 use wasmtime_wasi::I32Exit;
 
 use super::deadline::Overrun;
@@ -19,7 +19,7 @@ pub enum CallError {
     Trap {
         /// The trap.
         what: String,
-        /// The limit that had refused the guest something before, if any.
+        /// The limit that ended it, or had refused it something before, if any.
         hit: &'static str,
         /// The guest's functions that were active, innermost first.
         backtrace: String,
@@ -36,6 +36,9 @@ pub enum CallError {
     #[error("found no room: {0}")]
     NoRoom(String),
 }
+
+/// What wasmtime says of values that are too large.
+const VALUES_ERROR: &str = "fuel allocated for hostcalls has been exhausted";
 
 struct Reason<'a>(&'a str);
 
@@ -54,6 +57,24 @@ impl std::fmt::Display for Backtrace<'_> {
 }
 
 impl CallError {
+    /// The setting that the guest went beyond, if it did.
+    #[must_use]
+    pub fn setting(&self) -> Option<&'static str> {
+        match self {
+            Self::Trap { hit, .. } => Some(*hit).filter(|hit| !hit.is_empty()),
+            Self::Overrun { overrun, .. } => Some(overrun.setting()),
+            Self::NoRoom(_) => None,
+        }
+    }
+
+    /// Of an instance that could not be made: there may have been no room for it.
+    pub(super) fn of_making(error: &wasmtime::Error, hit: Option<&'static str>) -> Self {
+        match hit {
+            Some(total @ "plugin_memory_max_bytes") => Self::NoRoom(format!("{total} is used up")),
+            _ => Self::new(error, hit),
+        }
+    }
+
     /// Tells the kinds apart. `hit` is the limit that refused the guest
     /// something before, if any did.
     pub(super) fn new(error: &wasmtime::Error, hit: Option<&'static str>) -> Self {
@@ -61,6 +82,7 @@ impl CallError {
         if let Some(overrun) = error.downcast_ref::<Overrun>() {
             return Self::Overrun { overrun: *overrun, backtrace };
         }
+        let hit = refused(error).or(hit);
         if let Some(full) = error.downcast_ref::<PoolConcurrencyLimitError>() {
             return Self::NoRoom(full.to_string());
         }
@@ -73,6 +95,15 @@ impl CallError {
         };
         Self::Trap { what, hit: hit.unwrap_or_default(), backtrace }
     }
+}
+
+/// The limit that an error is about.
+fn refused(error: &wasmtime::Error) -> Option<&'static str> {
+    if let Some(ResourceTableError::Full) = error.downcast_ref() {
+        return Some("resources_max");
+    }
+    // wasmtime keeps the type of this error to itself.
+    error.root_cause().to_string().contains(VALUES_ERROR).then_some("values_max_bytes")
 }
 
 impl From<Overrun> for CallError {

@@ -116,7 +116,10 @@ impl Template {
         instance.load(hibernation, load).await.map_err(|error| {
             match error.downcast_ref::<Damaged>() {
                 Some(damaged) => RestoreError::Invalid(Invalid::Damaged(*damaged)),
-                None => instance.call_error(&error).into(),
+                None => {
+                    let hit = instance.store.data().limits.last_hit();
+                    CallError::of_making(&error, hit).into()
+                }
             }
         })?;
         Ok(instance)
@@ -190,10 +193,13 @@ impl Instance {
         what: Transfer,
     ) -> Result<Transfer> {
         let function = self.component.get_typed_func::<(), ()>(&mut self.store, accessor)?;
-        // The accessor is the host's: it is not interrupted.
+        // The accessor is the host's: it is not interrupted, and passes whole memories.
         self.store.set_epoch_deadline(u64::MAX / 2);
+        let values_max_bytes = self.store.hostcall_fuel();
+        self.store.set_hostcall_fuel(usize::MAX);
         self.store.data_mut().transfer = what;
         function.call_async(&mut self.store, ()).await?;
+        self.store.set_hostcall_fuel(values_max_bytes);
         Ok(std::mem::take(&mut self.store.data_mut().transfer))
     }
 }

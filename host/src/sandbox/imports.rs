@@ -1,5 +1,7 @@
 //! The host's side of the interfaces that a handler imports.
 
+use std::sync::Arc;
+
 use tracing::Level;
 use wasmtime::{
     Result,
@@ -23,7 +25,7 @@ use super::{
     log::GuestLog,
     state::State,
 };
-use crate::{config::Config, hibernation};
+use crate::{hibernation, tenant::Tenant};
 
 /// Makes available what every plugin is granted: the contract's interfaces,
 /// the host's side of hibernation, and of WASI 0.2 clocks, randomness, output to
@@ -79,9 +81,9 @@ impl State {
     /// Asks the ledger, and counts what a limit refused.
     fn counted<T>(
         &mut self,
-        ask: impl FnOnce(&mut Ledger, &Config) -> Result<T, Error>,
+        ask: impl FnOnce(&mut Ledger, &Arc<Tenant>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let answer = ask(&mut self.ledger, &self.tenant.config);
+        let answer = ask(&mut self.ledger, &self.tenant);
         if let Err(Error::Limit(setting)) = &answer {
             self.tenant.limit(setting);
         }
@@ -91,17 +93,17 @@ impl State {
 
 impl connections::Host for State {
     fn send(&mut self, to: String, payload: Vec<u8>) -> Result<Result<(), Error>> {
-        Ok(self.counted(|ledger, config| ledger.send(config, &to, payload)))
+        Ok(self.counted(|ledger, tenant| ledger.send(tenant, &to, payload)))
     }
 }
 
 impl topics::Host for State {
     fn subscribe(&mut self, topic: String) -> Result<Result<(), Error>> {
-        Ok(self.counted(|ledger, config| ledger.subscribe(config, &topic)))
+        Ok(self.counted(|ledger, tenant| ledger.subscribe(tenant, &topic)))
     }
 
     fn unsubscribe(&mut self, topic: String) -> Result<Result<(), Error>> {
-        Ok(self.counted(|ledger, config| ledger.unsubscribe(config, &topic)))
+        Ok(self.counted(|ledger, tenant| ledger.unsubscribe(tenant, &topic)))
     }
 
     fn publish_frame(
@@ -111,7 +113,7 @@ impl topics::Host for State {
         to: topics::Audience,
     ) -> Result<Result<(), Error>> {
         let to_self = matches!(to, topics::Audience::Everyone);
-        Ok(self.counted(|ledger, config| ledger.publish_frame(config, &topic, frame, to_self)))
+        Ok(self.counted(|ledger, tenant| ledger.publish_frame(tenant, &topic, frame, to_self)))
     }
 
     fn publish_message(
@@ -121,13 +123,13 @@ impl topics::Host for State {
         to: topics::Audience,
     ) -> Result<Result<(), Error>> {
         let to_self = matches!(to, topics::Audience::Everyone);
-        Ok(self.counted(|ledger, config| ledger.publish_message(config, &topic, payload, to_self)))
+        Ok(self.counted(|ledger, tenant| ledger.publish_message(tenant, &topic, payload, to_self)))
     }
 }
 
 impl timers::Host for State {
     fn start(&mut self, milliseconds: u64, payload: Vec<u8>) -> Result<Result<u64, Error>> {
-        Ok(self.counted(|ledger, config| ledger.start_timer(config, milliseconds, payload)))
+        Ok(self.counted(|ledger, tenant| ledger.start_timer(tenant, milliseconds, payload)))
     }
 
     fn cancel(&mut self, timer: u64) -> Result<bool> {

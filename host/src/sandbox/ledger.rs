@@ -13,12 +13,14 @@ use bytes::Bytes;
 
 use super::{
     bindings::wshost::handler::types::{ErrorResult as Error, FrameResult as Frame},
+    holding::{Amounts, Holding},
     log::GuestLog,
-    timers::Timers,
+    timers::{Fired, Timers},
 };
 use crate::{
     config::Config,
     messaging::ConnectionId,
+    tenant::Tenant,
     websocket::{self, ControlPayload},
 };
 
@@ -80,6 +82,7 @@ pub struct Ledger {
     pub(super) log: Option<Arc<GuestLog>>,
     effects: Vec<Effect>,
     effects_bytes: usize,
+    holding: Holding,
 }
 
 /// Longest time a timer can be set to: about 100 years, which no clock overflows.
@@ -94,6 +97,7 @@ impl Default for Ledger {
             log: None,
             effects: Vec::new(),
             effects_bytes: 0,
+            holding: Holding::default(),
         }
     }
 }
@@ -118,6 +122,7 @@ impl Ledger {
     /// Takes what the callback asked for, and lets its timers run.
     pub fn commit(&mut self, now: impl FnOnce() -> Instant) -> Vec<Effect> {
         self.timers.commit(now);
+        self.holding.settle(self.amounts());
         self.effects_bytes = 0;
         std::mem::take(&mut self.effects)
     }
@@ -125,7 +130,7 @@ impl Ledger {
     /// Asks for a message to one connection.
     pub(super) fn send(
         &mut self,
-        config: &Config,
+        tenant: &Arc<Tenant>,
         to: &str,
         payload: Vec<u8>,
     ) -> Result<(), Error> {
@@ -133,7 +138,7 @@ impl Ledger {
         let to = to
             .parse()
             .map_err(|error: crate::messaging::InvalidId| Error::Invalid(error.to_string()))?;
-        self.reserve(config, payload.len())?;
+        self.reserve(&tenant.config, payload.len())?;
         self.effects.push(Effect::Send { to, payload: payload.into() });
         Ok(())
     }
@@ -141,7 +146,7 @@ impl Ledger {
     /// Asks for a frame to a topic.
     pub(super) fn publish_frame(
         &mut self,
-        config: &Config,
+        tenant: &Arc<Tenant>,
         topic: &str,
         frame: Frame,
         to_self: bool,
@@ -156,58 +161,59 @@ impl Ledger {
             Frame::Pong(data) => websocket::Message::Pong(control(data)?),
         };
         let bytes = frame.len_bytes();
-        self.publish(config, topic, Publication::Frame(frame), bytes, to_self)
+        self.publish(tenant, topic, Publication::Frame(frame), bytes, to_self)
     }
 
     /// Asks for a message to a topic.
     pub(super) fn publish_message(
         &mut self,
-        config: &Config,
+        tenant: &Arc<Tenant>,
         topic: &str,
         payload: Vec<u8>,
         to_self: bool,
     ) -> Result<(), Error> {
         let bytes = payload.len();
-        self.publish(config, topic, Publication::Message(payload.into()), bytes, to_self)
+        self.publish(tenant, topic, Publication::Message(payload.into()), bytes, to_self)
     }
 
     fn publish(
         &mut self,
-        config: &Config,
+        tenant: &Arc<Tenant>,
         topic: &str,
         what: Publication,
         bytes: usize,
         to_self: bool,
     ) -> Result<(), Error> {
         self.not_in_init()?;
-        let topic = topic_name(config, topic)?;
-        self.reserve(config, bytes)?;
+        let topic = topic_name(&tenant.config, topic)?;
+        self.reserve(&tenant.config, bytes)?;
         self.effects.push(Effect::Publish { topic, what, to_self });
         Ok(())
     }
 
     /// Asks for a subscription.
-    pub(super) fn subscribe(&mut self, config: &Config, topic: &str) -> Result<(), Error> {
+    pub(super) fn subscribe(&mut self, tenant: &Arc<Tenant>, topic: &str) -> Result<(), Error> {
         self.open()?;
-        let topic = topic_name(config, topic)?;
+        let topic = topic_name(&tenant.config, topic)?;
         if self.topics.contains(&topic) {
             return Ok(());
         }
-        if self.topics.len() >= config.subscriptions_max {
+        if self.topics.len() >= tenant.config.subscriptions_max {
             return Err(Error::Limit("subscriptions_max".into()));
         }
-        self.reserve(config, 0)?;
+        self.reserve(&tenant.config, 0)?;
+        self.holding.take(tenant, self.amounts(), [0, 0, 1])?;
         self.topics.insert(topic.clone());
         self.effects.push(Effect::Subscribe(topic));
         Ok(())
     }
 
     /// Asks for the end of a subscription.
-    pub(super) fn unsubscribe(&mut self, config: &Config, topic: &str) -> Result<(), Error> {
+    pub(super) fn unsubscribe(&mut self, tenant: &Arc<Tenant>, topic: &str) -> Result<(), Error> {
         self.open()?;
-        let topic = topic_name(config, topic)?;
+        let topic = topic_name(&tenant.config, topic)?;
         if self.topics.contains(&topic) {
-            self.reserve(config, 0)?;
+            self.reserve(&tenant.config, 0)?;
             self.topics.remove(&topic);
             self.effects.push(Effect::Unsubscribe(topic));
         }
@@ -217,7 +223,7 @@ impl Ledger {
     /// Starts a timer.
     pub(super) fn start_timer(
         &mut self,
-        config: &Config,
+        tenant: &Arc<Tenant>,
         ms: u64,
         payload: Vec<u8>,
     ) -> Result<u64, Error> {
@@ -227,6 +233,7 @@ impl Ledger {
                 "a timer is set to 1 to {TIMER_MAX_MS} ms, not {ms}"
             )));
         }
+        let config = &tenant.config;
         if payload.len() > config.payload_max_bytes {
             return Err(Error::Limit("payload_max_bytes".into()));
         }
@@ -236,7 +243,20 @@ impl Ledger {
         if self.timers.bytes() + payload.len() > config.timers_max_bytes {
             return Err(Error::Limit("timers_max_bytes".into()));
         }
+        self.holding.take(tenant, self.amounts(), [1, payload.len(), 0])?;
         Ok(self.timers.start(Duration::from_millis(ms), payload))
+    }
+
+    /// Takes a timer whose time has come.
+    pub fn fire(&mut self, now: Instant) -> Option<Fired> {
+        let fired = self.timers.fire(now);
+        self.holding.settle(self.amounts());
+        fired
+    }
+
+    /// What counts against its plugin's totals.
+    fn amounts(&self) -> Amounts {
+        [self.timers.len(), self.timers.bytes(), self.topics.len()]
     }
 
     fn not_in_init(&self) -> Result<(), Error> {
@@ -278,6 +298,7 @@ fn topic_name(config: &Config, topic: &str) -> Result<Arc<str>, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tenant::Total;
 
     fn open() -> Ledger {
         Ledger { phase: Phase::Open, ..Ledger::default() }
@@ -285,33 +306,33 @@ mod tests {
 
     #[test]
     fn nothing_can_be_asked_for_in_init() {
-        let (config, mut ledger) = (Config::default(), Ledger::default());
+        let (tenant, mut ledger) = (Tenant::test(Config::default()), Ledger::default());
         let id = ConnectionId::random().to_string();
-        assert!(matches!(ledger.send(&config, &id, vec![]), Err(Error::NotOpen)));
-        assert!(matches!(ledger.subscribe(&config, "a"), Err(Error::NotOpen)));
-        assert!(matches!(ledger.start_timer(&config, 1, vec![]), Err(Error::NotOpen)));
+        assert!(matches!(ledger.send(&tenant, &id, vec![]), Err(Error::NotOpen)));
+        assert!(matches!(ledger.subscribe(&tenant, "a"), Err(Error::NotOpen)));
+        assert!(matches!(ledger.start_timer(&tenant, 1, vec![]), Err(Error::NotOpen)));
         assert!(ledger.commit(Instant::now).is_empty());
     }
 
     #[test]
     fn terminate_can_tell_others_only() {
-        let (config, mut ledger) = (Config::default(), open());
+        let (tenant, mut ledger) = (Tenant::test(Config::default()), open());
         ledger.phase = Phase::Ending;
-        assert!(ledger.publish_message(&config, "a", vec![], false).is_ok());
-        assert!(matches!(ledger.subscribe(&config, "a"), Err(Error::NotOpen)));
-        assert!(matches!(ledger.start_timer(&config, 1, vec![]), Err(Error::NotOpen)));
+        assert!(ledger.publish_message(&tenant, "a", vec![], false).is_ok());
+        assert!(matches!(ledger.subscribe(&tenant, "a"), Err(Error::NotOpen)));
+        assert!(matches!(ledger.start_timer(&tenant, 1, vec![]), Err(Error::NotOpen)));
     }
 
     #[test]
     fn what_is_not_valid_is_refused() {
-        let (config, mut ledger) = (Config::default(), open());
-        assert!(matches!(ledger.send(&config, "me", vec![]), Err(Error::Invalid(_))));
-        assert!(matches!(ledger.subscribe(&config, ""), Err(Error::Invalid(_))));
-        assert!(matches!(ledger.subscribe(&config, "a\nb"), Err(Error::Invalid(_))));
-        assert!(matches!(ledger.start_timer(&config, 0, vec![]), Err(Error::Invalid(_))));
-        assert!(matches!(ledger.start_timer(&config, u64::MAX, vec![]), Err(Error::Invalid(_))));
+        let (tenant, mut ledger) = (Tenant::test(Config::default()), open());
+        assert!(matches!(ledger.send(&tenant, "me", vec![]), Err(Error::Invalid(_))));
+        assert!(matches!(ledger.subscribe(&tenant, ""), Err(Error::Invalid(_))));
+        assert!(matches!(ledger.subscribe(&tenant, "a\nb"), Err(Error::Invalid(_))));
+        assert!(matches!(ledger.start_timer(&tenant, 0, vec![]), Err(Error::Invalid(_))));
+        assert!(matches!(ledger.start_timer(&tenant, u64::MAX, vec![]), Err(Error::Invalid(_))));
         let ping = Frame::Ping(vec![0; 126]);
-        assert!(matches!(ledger.publish_frame(&config, "a", ping, false), Err(Error::Invalid(_))));
+        assert!(matches!(ledger.publish_frame(&tenant, "a", ping, false), Err(Error::Invalid(_))));
         assert!(ledger.commit(Instant::now).is_empty());
     }
 
@@ -328,28 +349,62 @@ mod tests {
         ] {
             config.set(setting).unwrap();
         }
+        let tenant = Tenant::test(config);
         let name = |result: Result<(), Error>| match result {
             Err(Error::Limit(name)) => name,
             other => panic!("{other:?} is no limit"),
         };
         let mut ledger = open();
-        assert_eq!(name(ledger.subscribe(&config, "long")), "topic_max_bytes");
-        ledger.subscribe(&config, "a").unwrap();
-        ledger.subscribe(&config, "a").unwrap();
-        assert_eq!(name(ledger.subscribe(&config, "b")), "subscriptions_max");
+        assert_eq!(name(ledger.subscribe(&tenant, "long")), "topic_max_bytes");
+        ledger.subscribe(&tenant, "a").unwrap();
+        ledger.subscribe(&tenant, "a").unwrap();
+        assert_eq!(name(ledger.subscribe(&tenant, "b")), "subscriptions_max");
         assert_eq!(
-            name(ledger.publish_message(&config, "a", vec![0; 9], true)),
+            name(ledger.publish_message(&tenant, "a", vec![0; 9], true)),
             "payload_max_bytes"
         );
-        ledger.publish_message(&config, "a", vec![0; 8], true).unwrap();
-        assert_eq!(name(ledger.publish_message(&config, "a", vec![], true)), "effects_max");
+        ledger.publish_message(&tenant, "a", vec![0; 8], true).unwrap();
+        assert_eq!(name(ledger.publish_message(&tenant, "a", vec![], true)), "effects_max");
         assert_eq!(ledger.commit(Instant::now).len(), 2);
-        ledger.publish_message(&config, "a", vec![0; 8], true).unwrap();
+        ledger.publish_message(&tenant, "a", vec![0; 8], true).unwrap();
         assert_eq!(
-            name(ledger.publish_message(&config, "a", vec![0; 8], true)),
+            name(ledger.publish_message(&tenant, "a", vec![0; 8], true)),
             "effects_max_bytes"
         );
-        ledger.start_timer(&config, 1, vec![]).unwrap();
-        assert_eq!(name(ledger.start_timer(&config, 1, vec![]).map(drop)), "timers_max");
+        ledger.start_timer(&tenant, 1, vec![]).unwrap();
+        assert_eq!(name(ledger.start_timer(&tenant, 1, vec![]).map(drop)), "timers_max");
+    }
+
+    #[test]
+    fn what_a_plugin_has_in_all_is_limited_too() {
+        let mut config = Config::default();
+        for setting in
+            ["plugin_timers_max=2", "plugin_timers_max_bytes=9", "plugin_subscriptions_max=2"]
+        {
+            config.set(setting).unwrap();
+        }
+        let tenant = Tenant::test(config);
+        let (mut first, mut second) = (open(), open());
+        first.start_timer(&tenant, 1, vec![0; 5]).unwrap();
+        assert!(matches!(second.start_timer(&tenant, 1, vec![0; 5]), Err(Error::Limit(_))));
+        let timer = second.start_timer(&tenant, 1, vec![0; 4]).unwrap();
+        assert!(matches!(first.start_timer(&tenant, 1, vec![]), Err(Error::Limit(_))));
+        second.timers.cancel(timer);
+        second.commit(Instant::now);
+        first.start_timer(&tenant, 1, vec![0; 4]).unwrap();
+        first.commit(Instant::now);
+        let later = Instant::now() + Duration::from_millis(2);
+        assert!(first.fire(later).is_some());
+        assert_eq!(tenant.totals.timers.used(), 1);
+
+        first.subscribe(&tenant, "a").unwrap();
+        second.subscribe(&tenant, "a").unwrap();
+        assert!(matches!(second.subscribe(&tenant, "b"), Err(Error::Limit(_))));
+        drop(first);
+        second.subscribe(&tenant, "b").unwrap();
+        drop(second);
+        let totals = &tenant.totals;
+        let used = [&totals.timers, &totals.timer_bytes, &totals.subscriptions].map(Total::used);
+        assert_eq!(used, [0, 0, 0]);
     }
 }

@@ -1,17 +1,22 @@
 //! The memory and tables that one instance may have.
 
+use std::sync::Arc;
+
 use wasmtime::{ResourceLimiter, Result};
 
-use crate::config::Config;
+use crate::{config::Config, tenant::Tenant};
 
-/// Counts an instance's memories and tables together, against its limits.
+/// Counts an instance's memories and tables together, against its limits, and its
+/// memory against its plugin's.
 #[derive(Debug)]
 pub struct Limits {
     memory_max_bytes: usize,
     memory_bytes: usize,
     table_elements_max: usize,
     table_elements: usize,
-    hit: Option<&'static str>,
+    /// Whose total the memory is part of.
+    tenant: Option<Arc<Tenant>>,
+    last_hit: Option<&'static str>,
 }
 
 impl Limits {
@@ -23,8 +28,15 @@ impl Limits {
             memory_bytes: 0,
             table_elements_max: config.table_elements_max,
             table_elements: 0,
-            hit: None,
+            tenant: None,
+            last_hit: None,
         }
+    }
+
+    /// Nothing used yet, of what this plugin's connections have.
+    #[must_use]
+    pub fn of(tenant: &Arc<Tenant>) -> Self {
+        Self { tenant: Some(tenant.clone()), ..Self::new(&tenant.config) }
     }
 
     /// What the memories have now, in all.
@@ -36,21 +48,43 @@ impl Limits {
     /// The setting that refused growth last, if any did. A guest that can't
     /// grow usually traps: this tells why.
     #[must_use]
-    pub fn hit(&self) -> Option<&'static str> {
-        self.hit
+    pub fn last_hit(&self) -> Option<&'static str> {
+        self.last_hit
+    }
+
+    fn hit(&mut self, setting: &'static str) {
+        self.last_hit = Some(setting);
+        if let Some(tenant) = &self.tenant {
+            tenant.limit(setting);
+        }
+    }
+}
+
+impl Drop for Limits {
+    fn drop(&mut self) {
+        if let Some(tenant) = &self.tenant {
+            tenant.totals.memory.give(self.memory_bytes);
+        }
     }
 }
 
 impl ResourceLimiter for Limits {
     fn memory_growing(&mut self, now: usize, wanted: usize, _: Option<usize>) -> Result<bool> {
-        let total = self.memory_bytes.saturating_add(wanted.saturating_sub(now));
-        let fits = total <= self.memory_max_bytes;
-        if fits {
-            self.memory_bytes = total;
-        } else {
-            self.hit = Some("memory_max_bytes");
+        let more = wanted.saturating_sub(now);
+        let total = self.memory_bytes.saturating_add(more);
+        if total > self.memory_max_bytes {
+            self.hit("memory_max_bytes");
+            return Ok(false);
         }
-        Ok(fits)
+        if let Some(tenant) = &self.tenant
+            && !tenant.totals.memory.add(more)
+        {
+            let setting = tenant.totals.memory.setting();
+            self.hit(setting);
+            return Ok(false);
+        }
+        self.memory_bytes = total;
+        Ok(true)
     }
 
     fn table_growing(&mut self, now: usize, wanted: usize, _: Option<usize>) -> Result<bool> {
@@ -59,7 +93,7 @@ impl ResourceLimiter for Limits {
         if fits {
             self.table_elements = total;
         } else {
-            self.hit = Some("table_elements_max");
+            self.hit("table_elements_max");
         }
         Ok(fits)
     }
@@ -77,8 +111,8 @@ mod tests {
         assert!(limits.memory_growing(0, 65_536, None).unwrap());
         assert!(limits.memory_growing(0, 65_536, None).unwrap());
         assert!(limits.memory_growing(65_536, 131_072, None).unwrap());
-        assert_eq!(limits.hit(), None);
+        assert_eq!(limits.last_hit(), None);
         assert!(!limits.memory_growing(131_072, 196_608, None).unwrap());
-        assert_eq!(limits.hit(), Some("memory_max_bytes"));
+        assert_eq!(limits.last_hit(), Some("memory_max_bytes"));
     }
 }

@@ -1,13 +1,14 @@
 //! Lines that a guest logs or prints.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tracing::Level;
 
-use crate::{config::Config, messaging::ConnectionId, observe::printable};
+use crate::{
+    messaging::ConnectionId,
+    observe::{Budget, printable},
+    tenant::Tenant,
+};
 
 /// The longest name of a line's source that is kept whole.
 const SOURCE_MAX_BYTES: usize = 64;
@@ -16,10 +17,8 @@ const SOURCE_MAX_BYTES: usize = 64;
 /// `guest`, tagged, cut and counted.
 #[derive(Debug)]
 pub struct GuestLog {
-    plugin: Arc<str>,
+    tenant: Arc<Tenant>,
     connection: ConnectionId,
-    line_max_bytes: usize,
-    lines_max_per_second: u32,
     budget: Mutex<Budget>,
     /// Lines that were begun, of standard output and error.
     begun: Mutex<[Vec<u8>; 2]>,
@@ -41,23 +40,9 @@ impl Output {
     }
 }
 
-#[derive(Debug, Default)]
-struct Budget {
-    second: Option<Instant>,
-    lines: u32,
-    dropped: u64,
-}
-
 impl GuestLog {
-    pub(super) fn new(plugin: Arc<str>, connection: ConnectionId, config: &Config) -> Self {
-        Self {
-            plugin,
-            connection,
-            line_max_bytes: config.log_line_max_bytes,
-            lines_max_per_second: config.log_lines_max_per_second,
-            budget: Mutex::default(),
-            begun: Mutex::default(),
-        }
+    pub(super) fn new(tenant: Arc<Tenant>, connection: ConnectionId) -> Self {
+        Self { tenant, connection, budget: Mutex::default(), begun: Mutex::default() }
     }
 
     /// Whether there is something in it that is not finished: a line, or a
@@ -65,19 +50,18 @@ impl GuestLog {
     pub(super) fn has_begun(&self) -> bool {
         let begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
         let budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
-        begun.iter().any(|line| !line.is_empty())
-            || budget.dropped > 0
-            || budget.second.is_some_and(|second| second.elapsed() < Duration::from_secs(1))
+        begun.iter().any(|line| !line.is_empty()) || budget.has_begun()
     }
 
     /// Cuts what is printed into lines. A line that gets too long is ended.
     pub(super) fn print(&self, output: Output, bytes: &[u8]) {
         let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
         let begun = &mut begun[output as usize];
+        let line_max_bytes = self.tenant.config.log_line_max_bytes;
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
-            for part in part.chunks(self.line_max_bytes) {
+            for part in part.chunks(line_max_bytes) {
                 begun.extend_from_slice(part);
-                if begun.ends_with(b"\n") || begun.len() >= self.line_max_bytes {
+                if begun.ends_with(b"\n") || begun.len() >= line_max_bytes {
                     self.end_line(output, &std::mem::take(begun));
                 }
             }
@@ -104,16 +88,22 @@ impl GuestLog {
 
     /// Writes one line.
     pub(super) fn line(&self, level: Level, source: &str, message: &str) {
+        let tenant = &self.tenant;
         let Some(dropped) = self.take_from_budget() else { return };
         if dropped > 0 {
-            tracing::warn!(target: "guest", plugin = %self.plugin, connection = %self.connection, dropped,
+            tracing::warn!(target: "guest", plugin = %tenant.name, connection = %self.connection, dropped,
                 "too many lines (log_lines_max_per_second): some were dropped");
         }
-        let message = printable(message, self.line_max_bytes);
+        let Some(dropped) = tenant.take_log_line() else { return };
+        if dropped > 0 {
+            tracing::warn!(target: "guest", plugin = %tenant.name, dropped,
+                "too many lines (plugin_log_lines_max_per_second): some were dropped");
+        }
+        let message = printable(message, tenant.config.log_line_max_bytes);
         let source = printable(source, SOURCE_MAX_BYTES);
         macro_rules! write {
             ($level:expr) => {
-                tracing::event!(target: "guest", $level, plugin = %self.plugin,
+                tracing::event!(target: "guest", $level, plugin = %tenant.name,
                     connection = %self.connection, source = %source, "{message}")
             };
         }
@@ -128,18 +118,13 @@ impl GuestLog {
 
     /// None: too many lines this second. Else how many were dropped before.
     fn take_from_budget(&self) -> Option<u64> {
+        let setting = "log_lines_max_per_second";
         let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        if budget.second.is_none_or(|second| now - second >= Duration::from_secs(1)) {
-            budget.second = Some(now);
-            budget.lines = 0;
+        let taken = budget.take(self.tenant.config.log_lines_max_per_second);
+        if taken.is_none() {
+            self.tenant.metrics.limit(setting);
         }
-        if budget.lines >= self.lines_max_per_second {
-            budget.dropped += 1;
-            return None;
-        }
-        budget.lines += 1;
-        Some(std::mem::take(&mut budget.dropped))
+        taken
     }
 }
 
@@ -152,22 +137,5 @@ impl Drop for GuestLog {
                 self.end_line(output, &line);
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn too_many_lines_are_dropped_and_counted() {
-        let mut config = Config::default();
-        config.set("log_lines_max_per_second=2").unwrap();
-        let log = GuestLog::new("test".into(), ConnectionId::random(), &config);
-        assert_eq!(log.take_from_budget(), Some(0));
-        assert_eq!(log.take_from_budget(), Some(0));
-        assert_eq!(log.take_from_budget(), None);
-        log.budget.lock().unwrap().second = None;
-        assert_eq!(log.take_from_budget(), Some(1));
     }
 }

@@ -52,7 +52,7 @@ impl State {
     ) -> Self {
         Self {
             ledger,
-            limits: Limits::new(&tenant.config),
+            limits: Limits::of(&tenant),
             tenant,
             log,
             transfer: Transfer::Idle,

@@ -16,7 +16,6 @@ use crate::{
     config::Config,
     hibernation::rewrite,
     messaging::ConnectionId,
-    observe::Metrics,
     sandbox::{
         held::{Place, decode, encode},
         log::{GuestLog, Output},
@@ -94,8 +93,8 @@ impl Rig {
     }
 
     async fn fresh(&self) -> Live {
-        let tenant = Tenant::new("test".into(), Arc::default(), &Metrics::default());
-        let log = GuestLog::new("test".into(), ConnectionId::random(), &tenant.config);
+        let tenant = Tenant::test(Config::default());
+        let log = GuestLog::new(tenant.clone(), ConnectionId::random());
         let state = State::new(tenant, Arc::new(ProcessSources), Arc::new(log), Box::default());
         let mut store = Store::new(self.pre.engine(), state);
         store.set_epoch_deadline(u64::MAX / 2);

@@ -1,0 +1,61 @@
+//! What one connection has of its plugin's totals.
+
+use std::sync::Arc;
+
+use super::bindings::wshost::handler::types::ErrorResult as Error;
+use crate::tenant::{Tenant, Total};
+
+/// How many timers, bytes of their payloads, and subscriptions.
+pub(super) type Amounts = [usize; 3];
+
+/// What was taken of the totals, and is given back in the end.
+#[derive(Debug, Default)]
+pub(super) struct Holding {
+    /// None: nothing was taken yet.
+    tenant: Option<Arc<Tenant>>,
+    taken: Amounts,
+}
+
+impl Holding {
+    /// Takes so much `more` than what there is `now`.
+    ///
+    /// # Errors
+    /// The limit that refuses it; then nothing was taken.
+    pub(super) fn take(
+        &mut self,
+        tenant: &Arc<Tenant>,
+        now: Amounts,
+        more: Amounts,
+    ) -> Result<(), Error> {
+        self.settle(now);
+        self.tenant.get_or_insert_with(|| tenant.clone());
+        for (at, total) in totals(tenant).into_iter().enumerate() {
+            if !total.add(more[at]) {
+                self.settle(now);
+                return Err(Error::Limit(total.setting().into()));
+            }
+            self.taken[at] += more[at];
+        }
+        Ok(())
+    }
+
+    /// Gives back what was taken beyond what there is `now`.
+    pub(super) fn settle(&mut self, now: Amounts) {
+        let Some(tenant) = &self.tenant else { return };
+        for (at, total) in totals(tenant).into_iter().enumerate() {
+            total.give(self.taken[at] - now[at]);
+        }
+        self.taken = now;
+    }
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        self.settle(Amounts::default());
+    }
+}
+
+fn totals(tenant: &Tenant) -> [&Total; 3] {
+    let totals = &tenant.totals;
+    [&totals.timers, &totals.timer_bytes, &totals.subscriptions]
+}

@@ -1,0 +1,68 @@
+//! A plugin as a tenant of the host: what it may use, and the count of what it
+//! did. Whatever acts on a plugin's behalf has it.
+
+mod total;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub use self::total::{Share, Total, Totals};
+use crate::{
+    config::Config,
+    observe::{Budget, Metrics, Seldom, metrics::PluginMetrics},
+};
+
+/// See the module.
+#[derive(Debug)]
+pub struct Tenant {
+    /// The plugin's name.
+    pub name: Arc<str>,
+    /// Its settings.
+    pub config: Arc<Config>,
+    /// What it did.
+    pub metrics: PluginMetrics,
+    /// What its connections have together.
+    pub totals: Totals,
+    limit_said: Seldom,
+    log_lines: Mutex<Budget>,
+}
+
+impl Tenant {
+    /// A plugin of this name.
+    #[must_use]
+    pub fn new(name: Arc<str>, config: Arc<Config>, metrics: &Metrics) -> Arc<Self> {
+        Arc::new(Self {
+            metrics: metrics.plugin(&name),
+            totals: Totals::new(&config),
+            limit_said: Seldom::default(),
+            log_lines: Mutex::default(),
+            name,
+            config,
+        })
+    }
+
+    /// One with these settings.
+    #[cfg(test)]
+    pub(crate) fn test(config: Config) -> Arc<Self> {
+        Self::new("test".into(), Arc::new(config), &Metrics::default())
+    }
+
+    /// Something was refused because of a limit, by the setting's name: it is
+    /// counted, and logged at most once a second.
+    pub fn limit(&self, setting: &str) {
+        self.metrics.limit(setting);
+        if let Some(others) = self.limit_said.say() {
+            tracing::warn!(plugin = %self.name, limit = setting, others, "a limit was hit");
+        }
+    }
+
+    /// Takes one line of those that its connections may log this second. Returns how
+    /// many were refused since the last; none: this one is refused.
+    pub fn take_log_line(&self) -> Option<u64> {
+        let mut lines = self.log_lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = lines.take(self.config.plugin_log_lines_max_per_second);
+        if taken.is_none() {
+            self.metrics.limit("plugin_log_lines_max_per_second");
+        }
+        taken
+    }
+}
