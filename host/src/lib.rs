@@ -9,6 +9,7 @@
 //! [`websocket`] does no I/O and knows no Wasm. [`sandbox`] knows no sockets.
 //! [`plugin`] knows no connections. Only [`connection`] sees both sides.
 
+pub mod background;
 pub mod cli;
 pub mod config;
 pub mod connection;

@@ -16,6 +16,7 @@ use tokio::{
 };
 
 use crate::{
+    background,
     config::{Config, settings},
     connection::Shared,
     hibernation::{Settings, Slots, SnapshotStore, Spill},
@@ -79,6 +80,7 @@ impl Run {
     pub(super) fn run(self) -> Result<()> {
         let _log = observe::log_to_stderr(&self.log)?;
         let config = config(&self.set)?;
+        background::start()?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()

@@ -11,11 +11,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
     Connection,
+    commands::output_bytes,
     ending::Ending,
     guest::{Hibernate, Patience},
     wire::Wire,
 };
 use crate::{
+    background,
     config::Config,
     messaging::{Mail, Mailbox, Urgent},
     sandbox::{
@@ -70,6 +72,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         if !self.options.callbacks.contains(Callbacks::FRAMES) {
             return Ok(());
         }
+        background::enter_with(messages.iter().map(Message::len_bytes).sum()).await;
         let frames: SmallVec<[FrameParam<'_>; 1]> = messages.iter().filter_map(frame).collect();
         let begun = self.wire.last_read();
         let outcome = self
@@ -149,6 +152,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         outcome: Outcome,
     ) -> Result<(), Ending> {
         let hibernate = if outcome.hibernate { Hibernate::Asked } else { Hibernate::No };
+        background::enter_with(output_bytes(&outcome.commands)).await;
         let ending = self.commands(callback, outcome.commands);
         let effects = self.guest.returned(begun, hibernate);
         let ending = ending?;

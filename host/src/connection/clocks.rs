@@ -87,7 +87,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             return Poll::Ready(Due::Rest);
         };
         if timer == Some(next)
-            && let Some(fired) = self.guest.ledger().and_then(|ledger| ledger.timers.fire(next))
+            && let Some(fired) = self.guest.ledger().and_then(|ledger| ledger.fire(next))
         {
             return Poll::Ready(Due::Timer(fired));
         }

@@ -22,11 +22,16 @@ use thiserror::Error;
 
 use super::Shared;
 use crate::{
+    background,
     config::Config,
     hibernation::{Lost, Slot, Snapshot, Ticket},
     messaging::ConnectionId,
     sandbox::{CallError, Effect, Instance, Ledger, Phase, RestoreError, StaysAwake},
 };
+
+/// Of a handler's memory at most one byte in so many was written, mostly: what is
+/// only looked at takes no time.
+const SELDOM_WRITTEN: usize = 8;
 
 /// See the module.
 pub struct Guest {
@@ -102,6 +107,13 @@ pub(super) enum WakeError {
     /// It was not woken before.
     #[error("it was lost before")]
     Gone,
+}
+
+impl WakeError {
+    /// Whether it could be woken if the host had more room.
+    pub(super) fn is_for_want_of_room(&self) -> bool {
+        matches!(self, Self::NoSlot | Self::Restore(RestoreError::Call(CallError::NoRoom(_))))
+    }
 }
 
 impl Guest {
@@ -222,6 +234,7 @@ impl Awake {
         shared: &Shared,
         id: ConnectionId,
     ) -> Result<State, CallError> {
+        background::enter_with(self.instance.memory_bytes() / SELDOM_WRITTEN).await;
         let snapshot = match self.instance.hibernate().await {
             Ok(snapshot) => snapshot,
             Err(StaysAwake::Failed(error)) => return Err(error),
@@ -254,6 +267,7 @@ impl Asleep {
     async fn wake(self, shared: &Shared, id: ConnectionId, slot: Slot) -> Result<Awake, WakeError> {
         let snapshot = Snapshot::from_bytes(self.ticket.take().await?);
         let ledger = self.ledger.unwrap_or_else(|| Box::new(Ledger::after(self.last_timer)));
+        background::enter_with(snapshot.len_bytes()).await;
         let instance = shared.plugin.template.restore(id, ledger, &snapshot).await?;
         Ok(Awake { instance, slot, rest: None })
     }

@@ -85,7 +85,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     pub fn new(parts: Parts<S>) -> Self {
         let Parts { id, shared, options, agreed, guest, stream, early } = parts;
         let takes_mail = options.callbacks.contains(Callbacks::INFO);
-        let mailbox = Arc::new(Mailbox::new(id, shared.config.clone(), takes_mail));
+        let mailbox = Arc::new(Mailbox::new(id, shared.plugin.tenant.clone(), takes_mail));
         shared.hub.join(&mailbox);
         let wire = Wire::new(stream, &early, &options, agreed.as_ref());
         Self {

@@ -9,6 +9,7 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Connection, Parts, event::Event};
+use crate::background::{self, Work};
 
 /// Serves a connection to its end. Made by hand, so that while nothing happens
 /// it is a pointer, and has no room for what handling an event takes.
@@ -18,11 +19,9 @@ pub struct Running<S>(State<S>);
 enum State<S> {
     /// None: it has ended.
     Resting(Option<Box<Connection<S>>>),
-    /// Ends with the connection, if that goes on.
-    Handling(Handling<S>),
+    /// Ends with the connection, if that goes on. In the background, if it takes long.
+    Handling(Work<Option<Box<Connection<S>>>>),
 }
-
-type Handling<S> = Pin<Box<dyn Future<Output = Option<Box<Connection<S>>>> + Send>>;
 
 const _: () = assert!(size_of::<State<tokio::net::TcpStream>>() == 2 * size_of::<usize>());
 
@@ -53,7 +52,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Future for Running<S> {
                     let Some(connection) = connection.take() else { return Poll::Ready(()) };
                     State::handling(connection, event)
                 }
-                State::Handling(handling) => State::Resting(ready!(handling.as_mut().poll(cx))),
+                State::Handling(handling) => State::Resting(ready!(background::poll(handling, cx))),
             };
         }
     }

@@ -1,8 +1,8 @@
 //! How long a callback may run.
 //!
 //! What counts is the time the callback itself ran: the sum of the polls of its
-//! future. The epoch's callback, which runs inside the guest at every tick,
-//! either lets others have their turn or, past the deadline, traps.
+//! future. The epoch's callback, which runs inside the guest at every tick, has
+//! it give way to others or, past the deadline, trap.
 
 use std::{
     future::{Future, poll_fn},
@@ -15,11 +15,24 @@ use std::{
     time::Duration,
 };
 
+use rustix::time::{ClockId, clock_gettime};
 use thiserror::Error;
 use tokio::time::Sleep;
 use wasmtime::{Store, UpdateDeadline};
 
-use super::clock;
+use super::{clock, epochs};
+use crate::{
+    background,
+    config::Config,
+    tenant::{Share, Total},
+};
+
+/// What a callback may run on an I/O thread before it moves to the background. A
+/// tick that comes sooner is no sign that it runs for long.
+const SLICE_MIN_NS: u64 = 250_000;
+/// The longest that it can run there at once, as an epoch ends before. If more time
+/// has passed, the system had the thread wait.
+const SLICE_MAX_NS: u64 = 2_000_000;
 
 /// A callback was cut short.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -28,68 +41,153 @@ pub enum Overrun {
     #[error("ran for more than {0} ms (callback_time_max_ms)")]
     Ran(u64),
     /// It took too long in all, mostly waiting in host calls.
-    #[error("took more than {0} ms in all (callback_wait_max_ms)")]
-    Waited(u64),
+    #[error("took more than {0} ms in all ({1})")]
+    Waited(u64, &'static str),
+    /// Too many others were waiting in host calls.
+    #[error("was to wait in a host call, as too many do already ({0})")]
+    Crowded(&'static str),
+}
+
+impl Overrun {
+    /// The setting that says how long, or how many.
+    #[must_use]
+    pub fn setting(self) -> &'static str {
+        match self {
+            Self::Ran(_) => "callback_time_max_ms",
+            Self::Waited(_, setting) | Self::Crowded(setting) => setting,
+        }
+    }
 }
 
 /// The times one callback has.
 #[derive(Clone, Copy, Debug)]
 pub struct Allowance {
-    /// To run.
-    pub run: Duration,
-    /// In all.
-    pub wait: Duration,
+    run_ms: u64,
+    wait_ms: u64,
+    wait_setting: &'static str,
 }
 
-/// Until when the callback under way may run, shared by the future that polls
-/// it and the epoch's callback inside it.
+impl Allowance {
+    /// What a callback has.
+    #[must_use]
+    pub fn of_callback(config: &Config) -> Self {
+        Self {
+            run_ms: config.callback_time_max_ms,
+            wait_ms: config.callback_wait_max_ms,
+            wait_setting: "callback_wait_max_ms",
+        }
+    }
+
+    /// What a callback has during the handshake: the peer waits for it.
+    #[must_use]
+    pub fn of_handshake(config: &Config) -> Self {
+        let callback = Self::of_callback(config);
+        if callback.wait_ms <= config.handshake_timeout_ms {
+            return callback;
+        }
+        Self {
+            wait_ms: config.handshake_timeout_ms,
+            wait_setting: "handshake_timeout_ms",
+            ..callback
+        }
+    }
+}
+
+/// Since when the callback under way runs, and how long it may, shared by the future
+/// that polls it and the epoch's callback inside it.
 #[derive(Debug, Default)]
 pub struct Clock {
-    until_ns: AtomicU64,
+    from_ns: AtomicU64,
+    left_ns: AtomicU64,
 }
 
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+impl Clock {
+    /// It begins to run, or goes on.
+    fn start(&self) {
+        epochs::guest_runs();
+        self.from_ns.store(thread_ns(), Relaxed);
+    }
+
+    /// How long it has run since then.
+    fn ran_ns(&self) -> u64 {
+        let ran = thread_ns() - self.from_ns.load(Relaxed);
+        if background::here() { ran } else { ran.min(SLICE_MAX_NS) }
+    }
 }
 
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+/// The time by which running is measured. In the background it is the thread's own:
+/// there it may have to wait for the processor at any time.
+fn thread_ns() -> u64 {
+    if !background::here() {
+        return clock::now_ns();
+    }
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    // Both are positive: the time that a thread ran.
+    time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
 }
 
-/// Makes each epoch interrupt the store's guest: to yield, or past the clock's
+/// Makes each epoch interrupt the store's guest: to give way, or past the clock's
 /// deadline to trap with [`Overrun::Ran`].
 pub fn interrupt<T>(store: &mut Store<T>, clock: Arc<Clock>, allowance: Allowance) {
     store.epoch_deadline_callback(move |_| {
-        if clock::now_ns() < clock.until_ns.load(Relaxed) {
-            Ok(UpdateDeadline::Yield(1))
-        } else {
-            Err(Overrun::Ran(millis(allowance.run)).into())
+        let ran = clock.ran_ns();
+        if ran >= clock.left_ns.load(Relaxed) {
+            return Err(Overrun::Ran(allowance.run_ms).into());
         }
+        epochs::guest_runs();
+        if !background::here() && ran < SLICE_MIN_NS {
+            return Ok(UpdateDeadline::Continue(1));
+        }
+        background::give_way();
+        Ok(UpdateDeadline::Yield(1))
     });
 }
 
 /// Runs a callback by the clock. It is pinned by the caller: moved here it would
-/// take its room twice.
+/// take its room twice. `waiting` counts it while it waits in a host call.
 ///
 /// # Errors
-/// [`Overrun::Waited`]; a callback that ran too long ends by itself, with a trap
-/// that holds [`Overrun::Ran`].
+/// [`Overrun::Waited`], [`Overrun::Crowded`]; a callback that ran too long ends by
+/// itself, with a trap that holds [`Overrun::Ran`].
 pub async fn timed<F: Future>(
     clock: &Clock,
     allowance: Allowance,
+    waiting: &Total,
     mut call: Pin<&mut F>,
 ) -> Result<F::Output, Overrun> {
-    let mut left = nanos(allowance.run);
-    let mut waiting: Option<Pin<Box<Sleep>>> = None;
+    clock.left_ns.store(allowance.run_ms.saturating_mul(1_000_000), Relaxed);
+    let mut suspended: Option<Suspended<'_>> = None;
     poll_fn(|cx| {
-        let start = clock::now_ns();
-        clock.until_ns.store(start.saturating_add(left), Relaxed);
-        if let Poll::Ready(output) = call.as_mut().poll(cx) {
+        clock.start();
+        let (polled, gave_way) = background::gives_way(|| call.as_mut().poll(cx));
+        if let Poll::Ready(output) = polled {
             return Poll::Ready(Ok(output));
         }
-        left = left.saturating_sub(clock::now_ns() - start);
-        let waiting = waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep(allowance.wait)));
-        waiting.as_mut().poll(cx).map(|()| Err(Overrun::Waited(millis(allowance.wait))))
+        let left = clock.left_ns.load(Relaxed).saturating_sub(clock.ran_ns());
+        clock.left_ns.store(left, Relaxed);
+        let suspended = suspended.get_or_insert_with(|| Suspended::new(allowance));
+        if !gave_way && suspended.share.is_none() {
+            let Some(share) = waiting.take(1) else {
+                return Poll::Ready(Err(Overrun::Crowded(waiting.setting())));
+            };
+            suspended.share = Some(share);
+        }
+        let overrun = Overrun::Waited(allowance.wait_ms, allowance.wait_setting);
+        suspended.deadline.as_mut().poll(cx).map(|()| Err(overrun))
     })
     .await
+}
+
+/// A callback that has not returned at once.
+struct Suspended<'a> {
+    deadline: Pin<Box<Sleep>>,
+    /// Of those that may wait in host calls; none: it only gave way.
+    share: Option<Share<'a>>,
+}
+
+impl Suspended<'_> {
+    fn new(allowance: Allowance) -> Self {
+        let wait = Duration::from_millis(allowance.wait_ms);
+        Self { deadline: Box::pin(tokio::time::sleep(wait)), share: None }
+    }
 }

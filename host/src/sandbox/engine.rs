@@ -1,18 +1,14 @@
-//! The wasmtime engine: how code is compiled, where instances come from, and
-//! the clock that interrupts them.
+//! The wasmtime engine: how code is compiled, and where instances come from.
 
-use std::{path::Path, thread, time::Duration};
+use std::path::Path;
 
 use wasmtime::{
-    Cache, CacheConfig, Config as Wasmtime, Engine, EngineWeak, InstanceAllocationStrategy,
+    Cache, CacheConfig, Config as Wasmtime, Engine, InstanceAllocationStrategy,
     PoolingAllocationConfig, Result, ensure, error::Context as _,
 };
 
+use super::epochs;
 use crate::config::Config;
-
-/// The time between two epochs: the longest a callback runs before others have
-/// their turn.
-pub const EPOCH: Duration = Duration::from_millis(1);
 
 /// Instances that serve no connection: those that check a plugin which is loaded.
 const SPARE_INSTANCES: u32 = 4;
@@ -36,7 +32,7 @@ const FIBER_STACK_BYTES: usize = 1024 * 1024;
 const KEEP_RESIDENT_BYTES: usize = 512 * 1024;
 const TABLE_KEEP_RESIDENT_BYTES: usize = 64 * 1024;
 
-/// Makes the engine and starts its clock, which ends with the engine.
+/// Makes the engine, whose guests are interrupted by epochs.
 ///
 /// `cache` is the directory where compiled code is kept between runs, if
 /// anywhere. It is trusted: whoever writes to it decides what runs.
@@ -57,7 +53,7 @@ pub fn engine(config: &Config, cache: Option<&Path>) -> Result<Engine> {
             config.instances_max, config.memory_max_bytes
         )
     })?;
-    start_epochs(engine.weak())?;
+    epochs::count(&engine)?;
     Ok(engine)
 }
 
@@ -134,18 +130,4 @@ fn open_cache(directory: &Path) -> Result<Cache> {
             directory.display()
         )
     })
-}
-
-fn start_epochs(engine: EngineWeak) -> Result<()> {
-    thread::Builder::new()
-        .name("epochs".into())
-        .spawn(move || {
-            while let Some(engine) = engine.upgrade() {
-                engine.increment_epoch();
-                drop(engine);
-                thread::sleep(EPOCH);
-            }
-        })
-        .context("can't start the thread that counts epochs")?;
-    Ok(())
 }

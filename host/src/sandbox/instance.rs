@@ -1,6 +1,6 @@
 //! One instance of a handler, and the calls into it.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc};
 
 use wasmtime::{
     Store,
@@ -20,7 +20,7 @@ use super::{
     sources::Sources,
     state::State,
 };
-use crate::{config::Config, hibernation::Unfit, messaging::ConnectionId, tenant::Tenant};
+use crate::{hibernation::Unfit, messaging::ConnectionId, tenant::Tenant};
 
 /// A component from which instances are made: compiled, linked and checked.
 #[derive(Clone)]
@@ -40,7 +40,7 @@ pub struct Instance {
     /// The callback that was called last: mostly the next one, too.
     last: Option<Found>,
     clock: Arc<Clock>,
-    allowance: Allowance,
+    tenant: Arc<Tenant>,
     pub(super) hibernation: Arc<Result<Hibernation, Unfit>>,
 }
 
@@ -101,7 +101,7 @@ impl Template {
             callbacks: self.callbacks.clone(),
             last: None,
             clock,
-            allowance: allowance(&self.tenant.config),
+            tenant: self.tenant.clone(),
             hibernation: self.hibernation.clone(),
         })
     }
@@ -116,35 +116,22 @@ pub(super) async fn start(
     mut ledger: Box<Ledger>,
 ) -> Result<(Store<State>, Component, Arc<Clock>), CallError> {
     let log = ledger.log.take();
-    let log =
-        log.unwrap_or_else(|| Arc::new(GuestLog::new(tenant.name.clone(), id, &tenant.config)));
+    let log = log.unwrap_or_else(|| Arc::new(GuestLog::new(tenant.clone(), id)));
     let state = State::new(tenant.clone(), sources.clone(), log, ledger);
     let mut store = Store::new(pre.engine(), state);
     store.limiter(|state| &mut state.limits);
-    store.set_hostcall_fuel(hostcall_fuel(&tenant.config));
+    store.set_hostcall_fuel(tenant.config.values_max_bytes);
     let clock = Arc::new(Clock::default());
-    let allowance = allowance(&tenant.config);
+    let allowance = Allowance::of_handshake(&tenant.config);
     deadline::interrupt(&mut store, clock.clone(), allowance);
     store.set_epoch_deadline(1);
     let made = {
         let made = pin!(pre.instantiate_async(&mut store));
-        deadline::timed(&clock, allowance, made).await?
+        deadline::timed(&clock, allowance, &tenant.totals.waiting, made).await?
     };
-    let component = made.map_err(|error| CallError::new(&error, store.data().limits.hit()))?;
+    let component =
+        made.map_err(|error| CallError::of_making(&error, store.data().limits.last_hit()))?;
     Ok((store, component, clock))
-}
-
-fn allowance(config: &Config) -> Allowance {
-    Allowance {
-        run: Duration::from_millis(config.callback_time_max_ms),
-        wait: Duration::from_millis(config.callback_wait_max_ms),
-    }
-}
-
-/// How many bytes of host memory one call's values may take: those of a whole
-/// guest's memory, with room for what lists of small things grow by.
-fn hostcall_fuel(config: &Config) -> usize {
-    config.memory_max_bytes.saturating_mul(2)
 }
 
 impl Instance {
@@ -164,7 +151,8 @@ impl Instance {
     /// # Errors
     /// As every call: a trap or an overrun.
     pub async fn init(&mut self, request: Request<'_>) -> Result<Answer, CallError> {
-        let (answer,) = self.call(self.callbacks.init, (request,)).await?;
+        let allowance = Allowance::of_handshake(&self.tenant.config);
+        let (answer,) = self.timed_call(self.callbacks.init, (request,), allowance).await?;
         Ok(answer)
     }
 
@@ -208,6 +196,16 @@ impl Instance {
         callback: Checked<C>,
         params: C::Params<'_>,
     ) -> Result<C::Results, CallError> {
+        let allowance = Allowance::of_callback(&self.tenant.config);
+        self.timed_call(callback, params, allowance).await
+    }
+
+    async fn timed_call<C: Callback>(
+        &mut self,
+        callback: Checked<C>,
+        params: C::Params<'_>,
+        allowance: Allowance,
+    ) -> Result<C::Results, CallError> {
         if self.last.is_none_or(|last| last.typed::<C>().is_none()) {
             self.last = callback.of(&self.component, &mut self.store);
         }
@@ -215,7 +213,7 @@ impl Instance {
             Some(function) => {
                 self.store.set_epoch_deadline(1);
                 let call = pin!(function.call_async(&mut self.store, params));
-                deadline::timed(&self.clock, self.allowance, call).await?
+                deadline::timed(&self.clock, allowance, &self.tenant.totals.waiting, call).await?
             }
             None => Err(wasmtime::format_err!("`{}` is not there", C::NAME)),
         };
@@ -223,6 +221,6 @@ impl Instance {
     }
 
     pub(super) fn call_error(&self, error: &wasmtime::Error) -> CallError {
-        CallError::new(error, self.store.data().limits.hit())
+        CallError::new(error, self.store.data().limits.last_hit())
     }
 }

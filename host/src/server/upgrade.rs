@@ -22,6 +22,7 @@ use super::{
     strict,
 };
 use crate::{
+    background,
     connection::{Guest, Options, Parts, Running, deflate_options},
     messaging::ConnectionId,
     observe::printable,
@@ -39,7 +40,7 @@ use crate::{
 /// task of its own from then on. `I` is the socket that the request came by.
 pub(super) async fn answer<I>(
     host: &Arc<Host>,
-    origin: &Origin,
+    origin: &Arc<Origin>,
     busy: &Busy,
     request: Request<Incoming>,
 ) -> Answer
@@ -54,7 +55,7 @@ where
 
 async fn decide<I>(
     host: &Arc<Host>,
-    origin: &Origin,
+    origin: &Arc<Origin>,
     busy: &Busy,
     mut request: Request<Incoming>,
 ) -> Answer
@@ -90,10 +91,17 @@ where
         return no_room(host, "instances_max of them are awake, and none falls asleep");
     };
     let id = ConnectionId::random();
-    let (instance, answer) = match start(host, &parts, &asked, origin, id).await {
-        Ok(started) => started,
+    let init = Init { host: host.clone(), parts, asked, origin: origin.clone(), id };
+    let (Init { parts, asked, .. }, called) = background::movable(Box::pin(init.call())).await;
+    let (instance, answer) = match called {
+        Ok(called) => called,
         Err(CallError::NoRoom(why)) => return no_room(host, &why),
-        Err(error) => return handler_failed(host, id, &error.to_string()),
+        Err(error) => {
+            if let Some(setting) = error.setting() {
+                host.shared.plugin.tenant.metrics.limit(setting);
+            }
+            return handler_failed(host, id, &error.to_string());
+        }
     };
     let guest = Guest::new(instance, slot);
     let answered = match (answer, asked) {
@@ -119,19 +127,30 @@ where
     answered.unwrap_or_else(|problem| handler_failed(host, id, &format!("returned {problem}")))
 }
 
-/// Makes an instance and calls `init`.
-async fn start(
-    host: &Host,
-    parts: &http::request::Parts,
-    asked: &Asked,
-    origin: &Origin,
+/// What `init` is called about.
+struct Init {
+    host: Arc<Host>,
+    parts: http::request::Parts,
+    asked: Asked,
+    origin: Arc<Origin>,
     id: ConnectionId,
-) -> Result<(Instance, types::Answer), CallError> {
-    let mut instance = host.shared.plugin.template.instantiate(id).await?;
-    let client = host.edge.client(origin.peer, &parts.headers);
-    let description = Description::new(parts, asked, origin, client, id.to_string());
-    let answer = instance.init(description.request()).await?;
-    Ok((instance, answer))
+}
+
+impl Init {
+    /// Makes an instance and calls `init`.
+    async fn call(self) -> (Self, Result<(Instance, types::Answer), CallError>) {
+        let called = self.try_call().await;
+        (self, called)
+    }
+
+    async fn try_call(&self) -> Result<(Instance, types::Answer), CallError> {
+        let Self { host, parts, asked, origin, id } = self;
+        let mut instance = host.shared.plugin.template.instantiate(*id).await?;
+        let client = host.edge.client(origin.peer, &parts.headers);
+        let description = Description::new(parts, asked, origin, client, id.to_string());
+        let answer = instance.init(description.request()).await?;
+        Ok((instance, answer))
+    }
 }
 
 fn no_room(host: &Host, why: &str) -> Answer {
