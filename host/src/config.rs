@@ -38,6 +38,53 @@ impl fmt::Display for Millis {
     }
 }
 
+/// A number of things, or `infinity`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Limit {
+    /// At least 1.
+    Of(u64),
+    /// As many as there are.
+    Infinity,
+}
+
+impl Limit {
+    /// The number, if there is one.
+    #[must_use]
+    pub fn value(self) -> Option<u64> {
+        match self {
+            Self::Of(max) => Some(max),
+            Self::Infinity => None,
+        }
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Of(max) => max.fmt(f),
+            Self::Infinity => f.write_str("infinity"),
+        }
+    }
+}
+
+/// What happens to a peer that sends more than the settings allow in a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+pub enum RatePolicy {
+    /// Nothing is read from it meanwhile.
+    Wait,
+    /// It is closed with 1008.
+    Close,
+}
+
+impl fmt::Display for RatePolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Wait => "wait",
+            Self::Close => "close",
+        })
+    }
+}
+
 /// What happens to a peer that reads too slowly for what is published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
 pub enum SlowReader {
@@ -162,6 +209,29 @@ impl Value for Millis {
     }
 }
 
+impl Value for Limit {
+    fn read(text: &str) -> Option<Self> {
+        match text {
+            "infinity" => Some(Self::Infinity),
+            text => u64::read(text).map(Self::Of),
+        }
+    }
+
+    fn expected(min: Self, _: Self) -> String {
+        format!("a whole number, at least {min}, or `infinity`")
+    }
+}
+
+impl Value for RatePolicy {
+    fn read(text: &str) -> Option<Self> {
+        [Self::Wait, Self::Close].into_iter().find(|known| known.to_string() == text)
+    }
+
+    fn expected(min: Self, max: Self) -> String {
+        format!("`{min}` or `{max}`")
+    }
+}
+
 impl Value for SlowReader {
     fn read(text: &str) -> Option<Self> {
         [Self::Close, Self::Drop].into_iter().find(|known| known.to_string() == text)
@@ -225,6 +295,18 @@ const MIB: usize = 1024 * KIB;
 const GIB: usize = 1024 * MIB;
 
 settings! {
+    /// How many connections the host has: WebSockets, and sockets that are none (yet).
+    /// Requests above it are answered with 503, before a handler runs. Never more
+    /// than the open files that the system allows leave room for.
+    connections_max: Limit = Limit::Infinity, Limit::Of(1) => Limit::Infinity;
+    /// How many WebSockets a plugin has, those that are opening or closing too.
+    /// Requests above it are answered with 503, before the handler runs.
+    connections_max_per_plugin: Limit = Limit::Infinity, Limit::Of(1) => Limit::Infinity;
+    /// How many connections a client has, by its address (of version 6: by the first
+    /// 64 bits): behind a trusted proxy the one that the proxy names. Requests above
+    /// it are answered with 503, before a handler runs. Over HTTP/2 the socket counts
+    /// beside its WebSockets.
+    connections_max_per_peer: Limit = Limit::Infinity, Limit::Of(1) => Limit::Infinity;
     /// How long a peer may be silent before it is closed with 1000, where the
     /// handler says nothing of it.
     idle_timeout_ms: Millis = Millis::After(60_000), Millis::After(1) => Millis::Infinity;
@@ -245,6 +327,15 @@ settings! {
     /// handler may ask for; the default of 15 is lowered to it too. A client whose
     /// offer doesn't let itself be told so keeps its own.
     deflate_window_bits_max: u8 = 15, 9 => 15;
+    /// How many frames are taken from a peer in a second: messages, their fragments,
+    /// pings and pongs. As many may come at once.
+    messages_max_per_second: Limit = Limit::Infinity, Limit::Of(1) => Limit::Infinity;
+    /// How many bytes are taken from a peer in a second, as they come: compressed, and
+    /// with the frames' headers. As many may come at once.
+    bytes_max_per_second: Limit = Limit::Infinity, Limit::Of(1) => Limit::Infinity;
+    /// What happens to a peer that sends more than that: nothing is read from it until
+    /// it may send again, or it is closed with 1008.
+    rate_policy: RatePolicy = RatePolicy::Wait, RatePolicy::Wait => RatePolicy::Close;
     /// After this long without a byte received the host sends a ping, where the
     /// handler says nothing of it.
     keep_alive_ms: Millis = Millis::Infinity, Millis::After(1) => Millis::Infinity;
@@ -359,6 +450,9 @@ settings! {
     plugin_timers_max: usize = 10_000_000, 1 => 1_000_000_000;
     /// The bytes of the payloads of all timers of a plugin.
     plugin_timers_max_bytes: usize = GIB, 1 => 1 << 46;
+    /// How many lines a second say of a plugin that its handler failed; more are
+    /// counted, and the next line says how many.
+    failure_lines_max_per_second: u32 = 20, 1 => 1_000_000;
     /// The longest line a handler logs; a longer one is cut.
     log_line_max_bytes: usize = 8 * KIB, 80 => MIB;
     /// How many lines one connection logs a second; more are dropped and counted.

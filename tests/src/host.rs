@@ -8,12 +8,13 @@ use std::{
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Weak},
     thread,
+    time::Duration,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::{Mutex, oneshot};
 
-use crate::{Identity, Log, Trust, paths, patiently};
+use crate::{Identity, Log, Trust, exchange, paths, patiently};
 
 /// A running host. It is killed when dropped.
 #[derive(Debug)]
@@ -31,6 +32,7 @@ pub struct HostBuilder {
     arguments: Vec<OsString>,
     cache: PathBuf,
     trust: Option<Trust>,
+    files_max: Option<u64>,
 }
 
 impl Host {
@@ -46,6 +48,7 @@ impl Host {
             arguments: Vec::new(),
             cache: paths::cache(),
             trust: None,
+            files_max: None,
         }
     }
 
@@ -86,6 +89,89 @@ impl Host {
     pub async fn terminated(&self, connection: &str) -> String {
         let line = self.log.line_with(&["guest: terminate ", connection]).await;
         reason_in(&line)
+    }
+
+    /// What its internal listener answers to a request for this path.
+    ///
+    /// # Panics
+    /// If it does not answer.
+    pub async fn internal(&self, path: &str) -> String {
+        let address = self.internal_address().await;
+        exchange(address, format!("GET {path} HTTP/1.1\r\nHost: here\r\n\r\n")).await
+    }
+
+    /// Where it tells that.
+    ///
+    /// # Panics
+    /// If it does not say so.
+    pub async fn internal_address(&self) -> SocketAddr {
+        let line = self.log.line_with(&["internal listener on http://"]).await;
+        let address = line.split("http://").nth(1).and_then(|rest| rest.split('/').next());
+        address.and_then(|address| address.parse().ok()).expect("an address")
+    }
+
+    /// A metric's value: the sum of those of this name that have all these labels,
+    /// as in `limit="timers_max"`.
+    ///
+    /// # Panics
+    /// If the host does not tell.
+    pub async fn metric(&self, name: &str, labels: &[&str]) -> u64 {
+        let metrics = self.internal("/metrics").await;
+        assert!(metrics.ends_with("# EOF\n"), "no metrics, but {metrics}");
+        let of_name = |line: &&str| {
+            let rest = line.strip_prefix(name).unwrap_or_default();
+            rest.starts_with(['{', ' ']) && labels.iter().all(|label| rest.contains(label))
+        };
+        let value =
+            |line: &str| line.rsplit(' ').next().and_then(|value| value.parse::<u64>().ok());
+        metrics.lines().filter(of_name).filter_map(value).sum()
+    }
+
+    /// Waits until a metric is so much at least.
+    ///
+    /// # Panics
+    /// If it does not come to that.
+    pub async fn metric_reaches(&self, name: &str, labels: &[&str], least: u64) {
+        self.metric_until(name, labels, |value| value >= least).await;
+    }
+
+    /// Waits until a metric is so much at most.
+    ///
+    /// # Panics
+    /// If it does not come to that.
+    pub async fn metric_falls_to(&self, name: &str, labels: &[&str], most: u64) {
+        self.metric_until(name, labels, |value| value <= most).await;
+    }
+
+    async fn metric_until(&self, name: &str, labels: &[&str], reached: impl Fn(u64) -> bool) {
+        let until = async {
+            // Nobody tells when it changes.
+            while !reached(self.metric(name, labels).await) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        patiently(&format!("a change of {name} {labels:?}"), until).await;
+    }
+
+    /// Counts [`Self::peak_memory_bytes`] from now on.
+    ///
+    /// # Panics
+    /// If the system does not do so.
+    pub fn forget_peak_memory(&self) {
+        let path = format!("/proc/{}/clear_refs", self.pid());
+        std::fs::write(path, "5").expect("the host is this process's child");
+    }
+
+    /// The most memory that it had so far: what was resident, in bytes.
+    ///
+    /// # Panics
+    /// If the system does not tell.
+    pub fn peak_memory_bytes(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()));
+        let status = status.expect("the host is there");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = peak.and_then(|peak| peak.trim().strip_suffix(" kB"));
+        kib.and_then(|kib| kib.parse::<usize>().ok()).expect("the system tells it") * 1024
     }
 
     /// Sends it a signal.
@@ -162,6 +248,13 @@ impl HostBuilder {
         self
     }
 
+    /// With so many open files allowed.
+    #[must_use]
+    pub fn files_max(mut self, count: u64) -> Self {
+        self.files_max = Some(count);
+        self
+    }
+
     /// With compiled code kept here.
     #[must_use]
     pub fn cache(mut self, directory: &Path) -> Self {
@@ -174,12 +267,14 @@ impl HostBuilder {
     /// # Panics
     /// If it does not come to listen.
     pub async fn start(self) -> Host {
-        let mut child = Command::new(paths::program())
+        let mut child = program(self.files_max)
             .arg("run")
             .arg(self.plugin)
             .args(["--listen", "127.0.0.1:0", "--log", "info,guest=trace,wshost=trace"])
+            .args(["--internal", "127.0.0.1:0"])
             // Before those that the test gives.
             .args(["--set", "hibernate_grace_ms=0"])
+            .args(["--set", "failure_lines_max_per_second=10000"])
             .args(self.arguments)
             .arg("--cache")
             .arg(self.cache)
@@ -202,6 +297,15 @@ impl HostBuilder {
         }
         host
     }
+}
+
+/// The program, with so many open files allowed.
+fn program(files_max: Option<u64>) -> Command {
+    let program = paths::program();
+    let Some(count) = files_max else { return Command::new(program) };
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -n \"$0\" && exec \"$@\"", &count.to_string()]).arg(program);
+    limited
 }
 
 /// What stands in the line `listening on ws://ADDRESS/`, or `wss`. None: it does

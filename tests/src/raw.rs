@@ -15,6 +15,15 @@ impl Raw {
         Self { stream, read: Vec::new() }
     }
 
+    /// Writes these bytes, however long the host does not take them.
+    ///
+    /// # Errors
+    /// It has ended the connection.
+    pub async fn try_write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.stream.write_all(bytes).await?;
+        self.stream.flush().await
+    }
+
     /// Writes these bytes.
     ///
     /// # Panics

@@ -166,6 +166,18 @@ impl Http2 {
         Client::new(response, stream).await
     }
 
+    /// The response on this connection of a host that makes no WebSocket.
+    ///
+    /// # Panics
+    /// If it makes one.
+    pub async fn refused(&self, ask: &Ask) -> Response {
+        match patiently("the answer to a handshake", self.open_stream(ask)).await {
+            Err(Refused::Response(response)) => response,
+            Err(Refused::Gone(why)) => panic!("not refused by a response: {why}"),
+            Ok((response, _)) => panic!("not refused, but {response:?}"),
+        }
+    }
+
     async fn open_stream(&self, ask: &Ask) -> Result<(Response, Stream), Refused> {
         let scheme = if ask.trust.is_some() { "https" } else { "http" };
         let request = Request::connect(format!("{scheme}://{}{}", ask.address, ask.target))

@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod connect;
+mod files;
 mod process;
 mod report;
 mod run;

@@ -15,13 +15,14 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
+use super::files;
 use crate::{
     background,
     config::{Config, settings},
-    connection::Shared,
+    connection::{MemoryBound, Places, Shared},
     hibernation::{Settings, Slots, SnapshotStore, Spill},
     messaging::Hub,
-    observe::{self, Metrics},
+    observe::{self, Metrics, internal::Internal, metrics::Kind},
     plugin::Loader,
     sandbox,
     server::{
@@ -60,6 +61,10 @@ pub(super) struct Run {
     /// version 1 or 2; one without it is closed. Others must send none
     #[arg(long, requires = "trust_proxy")]
     proxy_protocol: bool,
+    /// Where to tell /metrics, /healthz and /readyz, as in 127.0.0.1:9090, without
+    /// a login: for a network that only the operator reaches [default: nowhere]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    internal: Option<SocketAddr>,
     /// Changes a setting; --help lists them
     #[arg(long, value_name = "NAME=VALUE")]
     set: Vec<String>,
@@ -92,13 +97,24 @@ impl Run {
         // Asked for first: a signal during the start-up ends it as well.
         let mut interrupted = signal(SignalKind::interrupt())?;
         let mut terminated = signal(SignalKind::terminate())?;
-        let listener = bind(self.listen).await?;
+        let metrics = Arc::<Metrics>::default();
+        let internal = Internal::new(metrics.clone());
+        if let Some(address) = self.internal {
+            tell(&internal, address).await?;
+        }
+        let sockets_max = files::sockets_max(&config);
+        let MemoryBound { peer_bytes, handler_bytes } = MemoryBound::of(&config);
+        tracing::info!(
+            peer_bytes,
+            handler_bytes,
+            "the most that a connection can make the host hold"
+        );
+        let listener = bind(self.listen, "--listen").await?;
         let tls = tls(self.tls_cert, self.tls_key)?;
         let snapshots = Arc::new(snapshots(self.spill, &config)?);
         let cache = self.cache.or_else(default_cache);
         let engine = sandbox::engine(&config, cache.as_deref())?;
-        let metrics = Arc::<Metrics>::default();
-        let loader = Loader { engine, config: config.clone(), metrics };
+        let loader = Loader { engine, config: config.clone(), metrics: metrics.clone() };
         tracing::info!("loading {}", self.plugin.display());
         let plugin = tokio::select! {
             loaded = loader.load(&self.plugin) => loaded?,
@@ -119,14 +135,18 @@ impl Run {
         };
         let slots = Slots::new(usize::try_from(config.instances_max)?);
         let hub = Hub::default();
-        let shared = Arc::new(Shared { plugin, config, hub, slots, snapshots });
-        let host = Host::new(shared, tls, edge);
+        let places = Places::new(&config, sockets_max);
+        let shared = Arc::new(Shared { plugin, config, hub, slots, snapshots, places });
+        watch(&metrics, &shared);
+        let host = Host::new(shared, tls, edge, metrics);
         announce(scheme, listener.local_addr()?)?;
+        internal.set_ready(true);
         tokio::select! {
             () = host.listen(listener) => {}
             _ = interrupted.recv() => {}
             _ = terminated.recv() => {}
         }
+        internal.set_ready(false);
         tracing::info!("going down: closing {} connections", host.connections());
         let left = tokio::select! {
             left = host.stop() => left,
@@ -150,11 +170,50 @@ pub(super) fn config(assignments: &[String]) -> Result<Config> {
     Ok(config)
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener> {
+/// Begins to tell what an operator's tools ask for.
+async fn tell(internal: &Arc<Internal>, address: SocketAddr) -> Result<()> {
+    let listener = bind(address, "--internal").await?;
+    tracing::info!("internal listener on http://{}/", listener.local_addr()?);
+    tokio::spawn(internal.clone().listen(listener));
+    Ok(())
+}
+
+/// Adds what is known anyway to the metrics.
+fn watch(metrics: &Metrics, shared: &Arc<Shared>) {
+    let gauge = |name, help, read: fn(&Shared) -> u64| {
+        let shared = shared.clone();
+        metrics.watch(name, help, Kind::Gauge, move || read(&shared));
+    };
+    gauge("places_taken", "What counts for connections_max", |shared| shared.places.taken() as u64);
+    gauge("instances_free", "How many more instances may be awake", |shared| {
+        shared.slots.counts().free as u64
+    });
+    gauge("instances_waited_for", "Connections that wait for an instance", |shared| {
+        shared.slots.counts().waiting as u64
+    });
+    gauge("snapshots_in_memory", "Snapshots in memory", |shared| {
+        shared.snapshots.stats().memory.snapshots as u64
+    });
+    gauge("snapshots_in_memory_bytes", "What they take", |shared| {
+        shared.snapshots.stats().memory.bytes
+    });
+    gauge("snapshots_spilled", "Snapshots in the spill file", |shared| {
+        shared.snapshots.stats().disk.snapshots as u64
+    });
+    gauge("snapshots_spilled_bytes", "What they take", |shared| {
+        shared.snapshots.stats().disk.bytes
+    });
+    let dropped = shared.clone();
+    let help = "Messages and published frames that found no room in a mailbox";
+    metrics.watch("mail_dropped", help, Kind::Counter, move || dropped.hub.dropped());
+}
+
+/// Listens there. `option` is what said so.
+async fn bind(address: SocketAddr, option: &str) -> Result<TcpListener> {
     let hint = match TcpListener::bind(address).await {
         Ok(listener) => return Ok(listener),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            format!("{error}; give another port by --listen, or 0 for a free one")
+            format!("{error}; give another port by {option}, or 0 for a free one")
         }
         Err(error) => error.to_string(),
     };

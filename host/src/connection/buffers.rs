@@ -13,11 +13,12 @@ const KEPT: usize = 8;
 /// How much a connection reads at once, as its messages are large or small:
 /// one that is read whole need not be put together.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct ReadSize(usize);
+pub(super) struct ReadSize(u32);
 
 /// Room that is left in a buffer serves for one more read down to this.
-const READ_MIN_BYTES: usize = 16 * 1024;
-const READ_MAX_BYTES: usize = 256 * 1024;
+const READ_MIN_BYTES: u32 = 16 * 1024;
+/// The most that is read at once.
+pub(super) const READ_MAX_BYTES: u32 = 256 * 1024;
 
 impl Default for ReadSize {
     fn default() -> Self {
@@ -29,10 +30,15 @@ impl ReadSize {
     /// Learns from a read of so many bytes into a buffer with room for `room`.
     pub(super) fn learn(&mut self, read: usize, room: usize) {
         if read == room {
-            self.0 = (room * 2).clamp(self.0, READ_MAX_BYTES);
-        } else if read < self.0 / 4 {
+            let twice = u32::try_from(room * 2).unwrap_or(READ_MAX_BYTES);
+            self.0 = twice.clamp(self.0, READ_MAX_BYTES);
+        } else if read < self.bytes() / 4 {
             self.0 = (self.0 / 2).max(READ_MIN_BYTES);
         }
+    }
+
+    fn bytes(self) -> usize {
+        self.0 as usize
     }
 }
 
@@ -43,9 +49,9 @@ thread_local! {
 /// An empty buffer with room for a read.
 pub(super) fn take(size: ReadSize) -> BytesMut {
     let mut buffer = KEPT_BUFFERS.with_borrow_mut(Vec::pop).unwrap_or_default();
-    if buffer.capacity() < size.0 {
+    if buffer.capacity() < size.bytes() {
         // Takes back what messages held of it and have let go; else it is a new one.
-        buffer.reserve(size.0.max(BUFFER_BYTES));
+        buffer.reserve(size.bytes().max(BUFFER_BYTES));
     }
     buffer
 }
@@ -71,16 +77,17 @@ mod tests {
     #[test]
     fn what_fills_its_room_gets_more_and_little_gets_less() {
         let mut size = ReadSize::default();
-        size.learn(READ_MIN_BYTES - 1, READ_MIN_BYTES);
+        let (min, max) = (READ_MIN_BYTES as usize, READ_MAX_BYTES as usize);
+        size.learn(min - 1, min);
         assert_eq!(size.0, READ_MIN_BYTES);
         size.learn(65_536, 65_536);
         assert_eq!(size.0, 131_072);
         size.learn(65_550, 131_072);
         assert_eq!(size.0, 131_072);
-        size.learn(READ_MAX_BYTES, READ_MAX_BYTES);
+        size.learn(max, max);
         assert_eq!(size.0, READ_MAX_BYTES);
         for _ in 0..10 {
-            size.learn(100, READ_MAX_BYTES);
+            size.learn(100, max);
         }
         assert_eq!(size.0, READ_MIN_BYTES);
         size.learn(20_000, 20_000);
@@ -91,11 +98,11 @@ mod tests {
     fn a_buffer_has_the_room_that_is_asked_for() {
         let large = ReadSize(READ_MAX_BYTES);
         let mut buffer = take(large);
-        assert!(buffer.capacity() >= READ_MAX_BYTES);
-        buffer.resize(READ_MAX_BYTES - 1, 0);
+        assert!(buffer.capacity() >= large.bytes());
+        buffer.resize(large.bytes() - 1, 0);
         let message = buffer.split();
         give(buffer);
-        assert!(take(large).capacity() >= READ_MAX_BYTES);
+        assert!(take(large).capacity() >= large.bytes());
         drop(message);
     }
 }

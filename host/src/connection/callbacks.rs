@@ -18,13 +18,13 @@ use super::{
 };
 use crate::{
     background,
-    config::Config,
     messaging::{Mail, Mailbox, Urgent},
     sandbox::{
         CallError, Instance, Phase,
         timers::Fired,
         types::{self, Callbacks, FrameParam, Outcome},
     },
+    tenant::Tenant,
     websocket::Message,
 };
 
@@ -33,7 +33,7 @@ use crate::{
 /// passed on: what the callback returns comes behind them.
 async fn drive<S, F>(
     wire: &mut Wire<S>,
-    config: &Config,
+    tenant: &Tenant,
     mailbox: Option<&Mailbox>,
     mut call: Pin<&mut F>,
 ) -> F::Output
@@ -44,13 +44,13 @@ where
     poll_fn(|cx| {
         let called = call.as_mut().poll(cx);
         if called.is_pending() {
-            wire.pump(cx, config);
-            while let Some(room) = wire.room(config)
+            wire.pump(cx, tenant);
+            while let Some(room) = wire.room(&tenant.config)
                 && let Some(Urgent::Frames(frames)) =
                     mailbox.and_then(|mailbox| mailbox.poll_urgent(cx, room))
             {
-                frames.iter().for_each(|frame| wire.push_shared(frame));
-                wire.pump(cx, config);
+                frames.iter().for_each(|frame| wire.push_shared(frame, tenant));
+                wire.pump(cx, tenant);
             }
         }
         called
@@ -139,7 +139,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             let instance = guest.wake(shared, mailbox.id, patience).await.map_err(Ending::Wake)?;
             call(instance).await.map_err(|error| Ending::Call(callback, error))
         });
-        drive(wire, &shared.config, passed_on, called).await
+        drive(wire, &shared.plugin.tenant, passed_on, called).await
     }
 
     /// Carries out what a callback returned and asked for: first its frames, as
@@ -151,6 +151,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         begun: Instant,
         outcome: Outcome,
     ) -> Result<(), Ending> {
+        self.shared.plugin.tenant.metrics.called(callback, begun.elapsed());
         let hibernate = if outcome.hibernate { Hibernate::Asked } else { Hibernate::No };
         background::enter_with(output_bytes(&outcome.commands)).await;
         let ending = self.commands(callback, outcome.commands);

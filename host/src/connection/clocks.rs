@@ -22,6 +22,8 @@ use crate::sandbox::timers::Fired;
 pub(super) enum Due {
     /// A timer of the handler's.
     Timer(Fired),
+    /// More from the peer, which had sent too much.
+    Read,
     /// A ping to a silent peer.
     KeepAlive,
     /// The end: the peer was silent for too long.
@@ -70,7 +72,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         cx: &mut Context<'_>,
         callbacks_wanted: bool,
     ) -> Poll<Due> {
-        let last_read = self.wire.last_read();
+        let resumes = self.wire.resumes_at();
+        let last_read = resumes.unwrap_or_else(|| self.wire.last_read());
         let idle = self.options.idle_timeout.map(|timeout| last_read + timeout);
         let last_ping = self.clocks.last_ping.map_or(last_read, |ping| ping.max(last_read));
         let ping = self.options.keep_alive.map(|interval| last_ping + interval);
@@ -80,7 +83,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         } else {
             (None, None)
         };
-        let next = [timer, idle, ping].into_iter().flatten().min();
+        let next = [timer, resumes, idle, ping].into_iter().flatten().min();
         let Some(first) = next.into_iter().chain(rest).min() else { return Poll::Pending };
         ready!(self.clocks.poll_until(first, cx));
         let Some(next) = next.filter(|at| *at == first || *at <= Instant::now()) else {
@@ -90,6 +93,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             && let Some(fired) = self.guest.ledger().and_then(|ledger| ledger.fire(next))
         {
             return Poll::Ready(Due::Timer(fired));
+        }
+        if resumes == Some(next) {
+            self.wire.resume();
+            return Poll::Ready(Due::Read);
         }
         if idle == Some(next) {
             return Poll::Ready(Due::Idle);

@@ -6,7 +6,7 @@ use std::{future::poll_fn, time::Duration};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Connection, ending::Ending, wire::Wire};
-use crate::{observe::printable, sandbox::types::Callbacks};
+use crate::{observe::printable, sandbox::types::Callbacks, tenant::Tenant};
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Ends the connection. The instance is gone before the peer is waited for.
@@ -23,24 +23,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let dropped = self.mailbox.close();
         if dropped > 0 {
             let (plugin, connection) = (&self.shared.plugin.name, self.mailbox.id);
+            self.shared.plugin.tenant.limit("send_queue_max_bytes");
             tracing::debug!(%plugin, %connection, dropped, "published frames were dropped: the peer read too slowly");
         }
         let Self { shared, mut wire, guest, .. } = *self;
         drop(guest);
+        let tenant = &shared.plugin.tenant;
+        let code = ending.close_frame().map(|frame| frame.code().get());
+        tenant.metrics.closed(ending.side(), code);
         if ending.peer_is_there() {
-            wire.push_close(ending.close_frame());
+            wire.push_close(ending.close_frame(), tenant);
             let timeout = Duration::from_millis(shared.config.close_timeout_ms);
             // What is not done by then is cut short: the peer had its time.
-            let _ = tokio::time::timeout(timeout, part(wire)).await;
+            let _ = tokio::time::timeout(timeout, part(wire, tenant)).await;
         }
     }
 
-    /// One line for the operator, a warning where the handler is at fault; and a
-    /// count of the limit that was hit.
+    /// One line for the operator: a warning where the handler is at fault, of which
+    /// there are only so many in a second; and a count of the limit that was hit.
     fn record(&self, ending: &Ending) {
-        if let Some(setting) = ending.setting() {
-            self.shared.plugin.tenant.metrics.limit(setting);
-        }
         let code = ending.close_frame().map(|frame| frame.code().get());
         let (plugin, connection) = (&self.shared.plugin.name, self.mailbox.id);
         let line_max = self.shared.config.log_line_max_bytes;
@@ -49,10 +50,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let reason = self.seldom.as_ref().and_then(|seldom| seldom.shutdown_reason.as_deref());
         let reason = reason.map(|reason| printable(reason, line_max));
         let reason = reason.as_deref();
-        if let Some(callback) = ending.at_fault() {
-            tracing::warn!(%plugin, %connection, callback, code, reason, "handler failed: {why}");
-        } else if let Ending::Sleep(_) | Ending::Wake(_) = ending {
-            tracing::warn!(%plugin, %connection, code, reason, "handler lost: {why}");
+        let tenant = &self.shared.plugin.tenant;
+        let failure = ending.failure();
+        match ending.setting() {
+            // The line below names it.
+            Some(setting) if failure.is_some() => tenant.metrics.limit(setting),
+            Some(setting) => tenant.limit(setting),
+            None => {}
+        }
+        if let Some(failure) = failure {
+            let Some(others) = tenant.failure(failure) else { return };
+            if let Some(callback) = ending.at_fault() {
+                tracing::warn!(%plugin, %connection, callback, code, reason, others, "handler failed: {why}");
+            } else {
+                tracing::warn!(%plugin, %connection, code, reason, others, "handler lost: {why}");
+            }
         } else {
             let sleeps = self.guest.sleeps();
             tracing::debug!(%plugin, %connection, code, reason, sleeps, "connection ended: {why}");
@@ -63,11 +75,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
 /// Writes what is queued, the Close last; waits for the peer's Close; says that
 /// nothing more comes, and reads until the peer does the same. Closing a socket
 /// with unread bytes would reset it, and the peer might lose the Close.
-async fn part<S: AsyncRead + AsyncWrite + Unpin>(mut wire: Wire<S>) {
+async fn part<S: AsyncRead + AsyncWrite + Unpin>(mut wire: Wire<S>, tenant: &Tenant) {
     if poll_fn(|cx| wire.poll_write(cx)).await.is_err() {
         return;
     }
-    poll_fn(|cx| wire.poll_peer_close(cx)).await;
+    poll_fn(|cx| wire.poll_peer_close(cx, tenant)).await;
     if poll_fn(|cx| wire.poll_shutdown(cx)).await.is_ok() {
         poll_fn(|cx| wire.poll_discard(cx)).await;
     }

@@ -41,7 +41,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     fn command(&mut self, command: Command) -> Result<Option<Ending>, String> {
         match command {
-            Command::Send(frame) => self.wire.push(&message(frame)?),
+            Command::Send(frame) => self.wire.push(&message(frame)?, &self.shared.plugin.tenant),
             Command::Close(None) => return Ok(Some(Ending::Close(None))),
             Command::Close(Some(frame)) => {
                 let frame = CloseFrame::new(frame.code, frame.reason)

@@ -25,6 +25,8 @@ pub(super) enum Ending {
     Remote(Option<CloseFrame>),
     /// The peer sent what can't be decoded.
     Decode(DecodeError),
+    /// The peer sent more than this setting allows.
+    Rate(&'static str),
     /// The peer went without a Close.
     Gone,
     /// The socket failed.
@@ -68,6 +70,7 @@ impl Ending {
             Self::Close(frame) | Self::Remote(frame) => return frame.clone(),
             Self::Stop | Self::Timeout => CloseCode::NORMAL,
             Self::Decode(error) => error.close_code(),
+            Self::Rate(_) => CloseCode::POLICY_VIOLATION,
             Self::Call(..) | Self::Invalid(..) | Self::Limit(..) => CloseCode::INTERNAL_ERROR,
             Self::SlowReader => CloseCode::TRY_AGAIN_LATER,
             Self::Wake(error) if error.is_for_want_of_room() => CloseCode::TRY_AGAIN_LATER,
@@ -97,7 +100,7 @@ impl Ending {
             Self::Io(_) => Reason::Error(ConnectionError::Io),
             Self::Call(callback, _) => Reason::Other(callback),
             Self::Invalid(_, problem) => Reason::Other(problem),
-            Self::Limit(_, name) => Reason::Limit(name),
+            Self::Limit(_, name) | Self::Rate(name) => Reason::Limit(name),
             Self::SlowReader | Self::Wake(WakeError::NoSlot) => Reason::Overloaded,
             Self::Sleep(_) | Self::Wake(_) => Reason::Other("hibernation"),
             Self::Shutdown => Reason::Shutdown,
@@ -113,6 +116,7 @@ impl Ending {
             Self::Remote(None) => "closed by the peer".into(),
             Self::Remote(Some(frame)) => format!("closed by the peer with {}", frame.code()),
             Self::Decode(error) => format!("refused: {error}"),
+            Self::Rate(name) => format!("the peer sends too much ({name})"),
             Self::Gone => "the peer went without a Close".into(),
             Self::Io(error) => format!("the socket failed: {error}"),
             Self::Call(callback, error) => format!("`{callback}` {error}"),
@@ -132,6 +136,28 @@ impl Ending {
             Self::Limit(_, setting) => Some(setting),
             Self::SlowReader => Some("send_queue_max_bytes"),
             Self::Wake(WakeError::NoSlot) => Some("instance_wait_max_ms"),
+            Self::Decode(DecodeError::TooBig { .. }) => Some("frame_size_bytes"),
+            _ => None,
+        }
+    }
+
+    /// Who has ended it, for the metrics.
+    pub(super) fn side(&self) -> &'static str {
+        match self {
+            Self::Close(_) | Self::Stop => "handler",
+            Self::Remote(_) | Self::Gone | Self::Io(_) => "peer",
+            _ => "host",
+        }
+    }
+
+    /// Why the handler failed, for the metrics; none: it did not.
+    pub(super) fn failure(&self) -> Option<&'static str> {
+        match self {
+            Self::Call(_, error) => Some(error.kind()),
+            Self::Invalid(..) => Some("invalid"),
+            Self::Limit(..) => Some("limit"),
+            Self::Wake(error) if error.is_for_want_of_room() => Some("no_room"),
+            Self::Sleep(_) | Self::Wake(_) => Some("lost"),
             _ => None,
         }
     }

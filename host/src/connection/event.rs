@@ -37,13 +37,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// due, so that a peer that does not read holds back itself alone.
     pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         loop {
+            let tenant = &self.shared.plugin.tenant;
             self.wire.write_some(cx, &self.shared.config);
             let room = self.wire.room(&self.shared.config);
             match self.mailbox.poll_urgent(cx, room.unwrap_or(0)) {
                 Some(Urgent::Shutdown) => return Poll::Ready(Event::End(Ending::Shutdown)),
                 Some(Urgent::FramesLost) => return Poll::Ready(Event::End(Ending::SlowReader)),
                 Some(Urgent::Frames(frames)) => {
-                    frames.iter().for_each(|frame| self.wire.push_shared(frame));
+                    frames.iter().for_each(|frame| self.wire.push_shared(frame, tenant));
                     continue;
                 }
                 None => {}
@@ -56,7 +57,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Poll::Ready(Due::Timer(fired)) => return Poll::Ready(Event::Timer(fired)),
                 Poll::Ready(Due::KeepAlive) => return Poll::Ready(Event::KeepAlive),
                 // What waits in the socket was sent in time: it is read first.
-                Poll::Ready(Due::Idle) if room.is_some() && self.wire.poll_read(cx).is_ready() => {}
+                Poll::Ready(Due::Read) => {}
+                Poll::Ready(Due::Idle)
+                    if room.is_some()
+                        && self.wire.poll_read(cx, &self.shared.plugin.tenant).is_ready() => {}
                 Poll::Ready(Due::Idle) => return Poll::Ready(Event::End(Ending::Timeout)),
                 Poll::Ready(Due::Rest) => may_rest = true,
                 Poll::Pending => {}
@@ -82,7 +86,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             return Poll::Ready(Some(Event::Mail(mail)));
         }
         self.mail_has_turn = true;
-        let read = if self.wire.has_messages() { Poll::Ready(()) } else { self.wire.poll_read(cx) };
+        let read = if self.wire.has_messages() {
+            Poll::Ready(())
+        } else {
+            self.wire.poll_read(cx, &self.shared.plugin.tenant)
+        };
         if self.wire.has_messages() {
             let config = &self.shared.config;
             let messages =

@@ -169,12 +169,14 @@ impl Guest {
         id: ConnectionId,
         patience: Patience,
     ) -> Result<(), WakeError> {
+        let begun = Instant::now();
         let slot = match patience {
             Patience::Limited => shared.slot().await.ok_or(WakeError::NoSlot)?,
             Patience::Unlimited => shared.slots.acquire().await,
         };
         if let State::Asleep(asleep) = mem::replace(&mut self.state, State::Gone) {
             self.state = State::Awake(Box::new(asleep.wake(shared, id, slot).await?));
+            shared.plugin.tenant.metrics.wakes.observe(begun.elapsed());
         }
         Ok(())
     }
@@ -222,7 +224,10 @@ impl Guest {
     ) -> Result<(), CallError> {
         if let State::Awake(awake) = mem::replace(&mut self.state, State::Gone) {
             self.state = awake.sleep(shared, id).await?;
-            self.sleeps += u64::from(matches!(self.state, State::Asleep(_)));
+            if let State::Asleep(_) = self.state {
+                self.sleeps += 1;
+                shared.plugin.tenant.metrics.hibernations.inc();
+            }
         }
         Ok(())
     }

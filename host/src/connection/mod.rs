@@ -17,7 +17,10 @@ mod commands;
 mod ending;
 mod event;
 mod guest;
+mod memory;
 mod options;
+mod places;
+mod rate;
 mod running;
 mod shared;
 mod wire;
@@ -30,7 +33,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use self::{clocks::Clocks, ending::Ending, event::Event, wire::Wire};
 pub use self::{
     guest::Guest,
+    memory::MemoryBound,
     options::{Options, deflate_options},
+    places::{Member, Over, PeerKey, Place, Places},
     running::Running,
     shared::Shared,
 };
@@ -42,7 +47,7 @@ use crate::{
 
 /// A WebSocket that is open, and its handler.
 pub struct Connection<S> {
-    shared: Arc<Shared>,
+    shared: Member,
     mailbox: Arc<Mailbox>,
     options: Options,
     guest: Guest,
@@ -66,8 +71,8 @@ struct Seldom {
 pub struct Parts<S> {
     /// Its name.
     pub id: ConnectionId,
-    /// What it shares with the plugin's others.
-    pub shared: Arc<Shared>,
+    /// What it shares with the plugin's others, and its place among them.
+    pub shared: Member,
     /// What `init` asked for.
     pub options: Options,
     /// The compression agreed on, if any.
@@ -87,7 +92,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let takes_mail = options.callbacks.contains(Callbacks::INFO);
         let mailbox = Arc::new(Mailbox::new(id, shared.plugin.tenant.clone(), takes_mail));
         shared.hub.join(&mailbox);
-        let wire = Wire::new(stream, &early, &options, agreed.as_ref());
+        let wire = Wire::new(stream, &early, &options, agreed.as_ref(), &shared.config);
+        shared.plugin.tenant.metrics.opened.inc();
         Self {
             shared,
             mailbox,
@@ -121,7 +127,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             Event::KeepAlive => {
                 // A peer that takes nothing is not asked whether it is there.
                 if self.wire.queued_bytes() == 0 {
-                    self.wire.push(&Message::Ping(ControlPayload::default()));
+                    let ping = Message::Ping(ControlPayload::default());
+                    self.wire.push(&ping, &self.shared.plugin.tenant);
                 }
                 Ok(())
             }

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::timeout;
 
+use super::Places;
 use crate::{
     config::Config,
     hibernation::{Slot, Slots, SnapshotStore},
@@ -23,6 +24,8 @@ pub struct Shared {
     pub slots: Arc<Slots>,
     /// Where those that sleep are.
     pub snapshots: Arc<SnapshotStore>,
+    /// How many connections there are in the host.
+    pub places: Arc<Places>,
 }
 
 impl Shared {

@@ -21,11 +21,18 @@ use super::{
     Options,
     buffers::{self, ReadSize},
     ending::Ending,
+    rate::Rate,
 };
-use crate::config::Config;
-use crate::websocket::{
-    Agreed, CloseFrame, DecodeError, Decoder, Encoder, Message, SendQueue, SharedFrame,
+use crate::{
+    config::{Config, RatePolicy},
+    tenant::Tenant,
+    websocket::{
+        Agreed, CloseFrame, DecodeError, Decoder, Encoder, Message, SendQueue, SharedFrame,
+    },
 };
+
+/// Messages that are shorter are copied when they have to wait.
+const DETACHED_MAX_BYTES: usize = 64 * 1024;
 
 /// Messages for which an empty inbox keeps room.
 const INBOX_KEPT: usize = 16;
@@ -47,6 +54,8 @@ enum Peer {
 enum End {
     Close(Option<CloseFrame>),
     Decode(DecodeError),
+    /// It sent more than this setting allows.
+    Rate(&'static str),
     Gone,
     Io(io::Error),
 }
@@ -63,11 +72,23 @@ struct AtHand {
     queue: SendQueue,
 }
 
+impl AtHand {
+    /// Whether more is to be decoded before the handler is given what there is: as
+    /// much as it is given at once. What is compressed may become a thousand times
+    /// as much.
+    fn has_room(&self, config: &Config) -> bool {
+        self.inbox.len() < config.frames_batch_max
+            && self.inbox_bytes < config.frames_batch_max_bytes
+    }
+}
+
 /// See the module.
 pub(super) struct Wire<S> {
     stream: S,
     decoder: Decoder,
     read_size: ReadSize,
+    /// Where the settings limit what the peer may send.
+    rate: Option<Box<Rate>>,
     at_hand: Option<Box<AtHand>>,
     encoder: Encoder,
     peer: Peer,
@@ -88,6 +109,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         early: &Bytes,
         options: &Options,
         agreed: Option<&Agreed>,
+        config: &Config,
     ) -> Self {
         let size_max = options.frame_size_max;
         Self {
@@ -98,6 +120,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             },
             encoder: Encoder::new(agreed),
             read_size: ReadSize::default(),
+            rate: Rate::new(config),
             at_hand: Some(Box::new(AtHand { input: early[..].into(), ..AtHand::default() })),
             peer: Peer::Talking,
             closed: false,
@@ -132,15 +155,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     /// Queues a message.
-    pub(super) fn push(&mut self, message: &Message) {
+    pub(super) fn push(&mut self, message: &Message, tenant: &Tenant) {
         if !self.closed {
+            tenant.metrics.sent.count(message);
             self.encoder.push(message, &mut self.at_hand.get_or_insert_default().queue);
         }
     }
 
     /// Queues a Close. Nothing may be queued behind it.
-    pub(super) fn push_close(&mut self, frame: Option<CloseFrame>) {
-        self.push(&Message::Close(frame));
+    pub(super) fn push_close(&mut self, frame: Option<CloseFrame>, tenant: &Tenant) {
+        self.push(&Message::Close(frame), tenant);
         self.closed = true;
     }
 
@@ -159,8 +183,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     /// Queues a frame that goes to many.
-    pub(super) fn push_shared(&mut self, frame: &SharedFrame) {
+    pub(super) fn push_shared(&mut self, frame: &SharedFrame, tenant: &Tenant) {
         if !self.closed {
+            tenant.metrics.sent.count(frame.message());
             self.encoder.push_shared(frame, &mut self.at_hand.get_or_insert_default().queue);
         }
     }
@@ -193,6 +218,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             Peer::Ended(end) => Some(match *end {
                 End::Close(frame) => Ending::Remote(frame),
                 End::Decode(error) => Ending::Decode(error),
+                End::Rate(setting) => Ending::Rate(setting),
                 End::Gone => Ending::Gone,
                 End::Io(error) => Ending::Io(error),
             }),
@@ -205,20 +231,70 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// Reads once. Ready: there is something new, be it only a ping that was
     /// answered. Pings are answered here, whatever else goes on.
-    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.active || !self.is_talking() {
+    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, tenant: &Tenant) -> Poll<()> {
+        if !self.active || !self.is_talking() || self.waits() {
             return Poll::Pending;
         }
+        let mut read_bytes = 0;
         if self.at_hand.as_ref().is_none_or(|at_hand| at_hand.input.is_empty()) {
-            match self.poll_fill(cx) {
+            match self.poll_fill(cx, tenant) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(0)) => self.end(End::Gone),
-                Poll::Ready(Ok(_)) => self.last_read = Instant::now(),
+                Poll::Ready(Ok(len)) => (read_bytes, self.last_read) = (len, Instant::now()),
                 Poll::Ready(Err(error)) => self.end(End::Io(error)),
             }
         }
-        self.decode();
+        let frames = self.decode(tenant);
+        self.count(frames, read_bytes, tenant);
+        if self.has_its_turn_later(&tenant.config) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         Poll::Ready(())
+    }
+
+    /// Whether nothing came of what was read, as it takes long to inflate.
+    fn has_its_turn_later(&self, config: &Config) -> bool {
+        self.is_talking()
+            && self.at_hand.as_ref().is_some_and(|at_hand| {
+                at_hand.inbox.is_empty() && at_hand.has_room(config) && !at_hand.input.is_empty()
+            })
+    }
+
+    /// Whether the peer has to wait until it may send again.
+    fn waits(&mut self) -> bool {
+        let Some(resumes_at) = self.resumes_at() else { return false };
+        let waits = Instant::now() < resumes_at;
+        if !waits {
+            self.resume();
+        }
+        waits
+    }
+
+    /// When the peer may send again, if it has to wait.
+    pub(super) fn resumes_at(&self) -> Option<Instant> {
+        self.rate.as_ref()?.resumes_at()
+    }
+
+    /// The peer may send again. That it was not read meanwhile is not its silence.
+    pub(super) fn resume(&mut self) {
+        if let Some(rate) = &mut self.rate {
+            rate.resume();
+            self.last_read = Instant::now();
+        }
+    }
+
+    /// Counts what was read, where that is limited.
+    fn count(&mut self, frames: u64, bytes: usize, tenant: &Tenant) {
+        let config = &tenant.config;
+        if let Some(rate) = &mut self.rate
+            && let Some(setting) = rate.take(self.last_read, frames, bytes, config)
+        {
+            tenant.limit(setting);
+            if config.rate_policy == RatePolicy::Close && self.is_talking() {
+                self.end(End::Rate(setting));
+            }
+        }
     }
 
     fn end(&mut self, end: End) {
@@ -231,13 +307,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// Reads into the message that is under way where it is a large one, else
     /// into a buffer taken for it.
-    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    fn poll_fill(&mut self, cx: &mut Context<'_>, tenant: &Tenant) -> Poll<io::Result<usize>> {
         let stream = Pin::new(&mut self.stream);
         if let Some(mut space) = self.decoder.payload_space() {
             let read = poll_read_buf(stream, cx, &mut space);
             if let Poll::Ready(Ok(1..)) = read {
                 let filled = self.decoder.payload_filled();
-                self.take_decoded(filled);
+                self.take_decoded(filled, tenant);
             }
             return read;
         }
@@ -254,26 +330,36 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         read
     }
 
-    /// Decodes everything that was read.
-    fn decode(&mut self) {
+    /// Decodes what was read, until there is enough for the handler. Returns how
+    /// many frames were begun.
+    fn decode(&mut self, tenant: &Tenant) -> u64 {
+        let mut frames = 0;
         let mut input = mem::take(&mut self.at_hand().input);
-        while self.is_talking() {
-            let decoded = self.decoder.decode(&mut input);
+        while self.is_talking() && self.at_hand().has_room(&tenant.config) {
+            let decoded = self.decoder.decode_some(&mut input, &mut frames);
             if let Ok(None) = decoded {
                 break;
             }
-            self.take_decoded(decoded);
+            self.take_decoded(decoded, tenant);
         }
-        buffers::give(input);
+        if self.is_talking() && !input.is_empty() {
+            self.at_hand().input = input;
+        } else {
+            buffers::give(input);
+        }
+        frames
     }
 
-    fn take_decoded(&mut self, decoded: Result<Option<Message>, DecodeError>) {
+    fn take_decoded(&mut self, decoded: Result<Option<Message>, DecodeError>, tenant: &Tenant) {
+        if let Ok(Some(message)) = &decoded {
+            tenant.metrics.received.count(message);
+        }
         match decoded {
             Ok(None) => {}
             Ok(Some(Message::Close(frame))) => self.end(End::Close(frame)),
             Err(error) => self.end(End::Decode(error)),
             Ok(Some(Message::Ping(payload))) => {
-                self.push(&Message::Pong(payload.clone()));
+                self.push(&Message::Pong(payload.clone()), tenant);
                 self.keep_control(Message::Ping(payload));
             }
             Ok(Some(Message::Pong(payload))) => self.keep_control(Message::Pong(payload)),
@@ -321,16 +407,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// While a callback runs: writes, and reads ahead to a limit, so that pings
     /// are answered and a Close is seen.
-    pub(super) fn pump(&mut self, cx: &mut Context<'_>, config: &Config) {
+    pub(super) fn pump(&mut self, cx: &mut Context<'_>, tenant: &Tenant) {
+        let config = &tenant.config;
         loop {
             self.write_some(cx, config);
             let AtHand { inbox, inbox_bytes, .. } = self.at_hand();
-            let has_room = inbox.len() < config.frames_batch_max
+            let before = inbox.len();
+            let has_room = before < config.frames_batch_max
                 && *inbox_bytes < config.read_ahead_max_bytes
                 && self.room(config).is_some();
-            if !has_room || self.poll_read(cx).is_pending() {
+            if !has_room || self.poll_read(cx, tenant).is_pending() {
                 return;
             }
+            // They may wait for long, and each would keep the buffer it was read with.
+            let small = |message: &&mut Message| message.len_bytes() < DETACHED_MAX_BYTES;
+            self.at_hand().inbox.range_mut(before..).filter(small).for_each(Message::detach);
         }
     }
 
@@ -360,15 +451,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// Ready when the peer has said Close, or can't be understood or heard any
     /// more. Its messages are dropped.
-    pub(super) fn poll_peer_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_peer_close(&mut self, cx: &mut Context<'_>, tenant: &Tenant) -> Poll<()> {
         self.active = true;
+        self.rate = None;
         loop {
             let at_hand = self.at_hand();
             (at_hand.inbox_bytes, at_hand.inbox) = (0, VecDeque::new());
             if !self.is_talking() {
                 return Poll::Ready(());
             }
-            ready!(self.poll_read(cx));
+            ready!(self.poll_read(cx, tenant));
         }
     }
 

@@ -1,42 +1,51 @@
 //! What is counted, by the names that Prometheus knows it by.
+//!
+//! Whoever acts for a plugin has its [`PluginMetrics`]. What is known elsewhere
+//! anyway is not counted twice, but looked up when somebody reads the metrics
+//! ([`Metrics::watch`]).
+
+mod plugin;
+mod sharded;
+mod watched;
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use prometheus_client::{
-    encoding::{EncodeLabelSet, text::encode},
-    metrics::{counter::Counter, family::Family},
-    registry::Registry,
+use prometheus_client::{encoding::text::encode, metrics::counter::Counter, registry::Registry};
+
+use self::{plugin::Families, watched::Watched};
+pub use self::{
+    plugin::{Direction, PluginMetrics, RequestResult},
+    sharded::{Durations, Sharded},
+    watched::Kind,
 };
 
 /// Everything that is counted in the process.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Mutex<Registry>,
-    limits: Family<LimitLabels, Counter>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct LimitLabels {
-    plugin: Arc<str>,
-    limit: String,
-}
-
-/// What is counted of one plugin.
-#[derive(Debug)]
-pub struct PluginMetrics {
-    name: Arc<str>,
-    limits: Family<LimitLabels, Counter>,
+    families: Families,
+    /// Sockets that were accepted.
+    pub accepted: Counter,
+    /// Attempts to accept a socket that failed: mostly for want of file descriptors.
+    pub accept_errors: Counter,
 }
 
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("wshost");
-        let limits = Family::default();
-        registry.register("limits_hit", "What limits refused, by setting", limits.clone());
-        Self { registry: Mutex::new(registry), limits }
+        let families = Families::default();
+        families.register(&mut registry);
+        let (accepted, accept_errors) = (Counter::default(), Counter::default());
+        registry.register("sockets_accepted", "Sockets that were accepted", accepted.clone());
+        registry.register(
+            "accept_errors",
+            "Attempts to accept a socket that failed",
+            accept_errors.clone(),
+        );
+        Self { registry: Mutex::new(registry), families, accepted, accept_errors }
     }
 }
 
@@ -44,37 +53,67 @@ impl Metrics {
     /// Those of one plugin.
     #[must_use]
     pub fn plugin(&self, name: &Arc<str>) -> PluginMetrics {
-        PluginMetrics { name: name.clone(), limits: self.limits.clone() }
+        PluginMetrics::new(name, self.families.clone())
     }
 
-    /// All of them, as Prometheus reads them.
+    /// Adds one that is looked up whenever the metrics are read.
+    pub fn watch(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        kind: Kind,
+        read: impl Fn() -> u64 + Send + Sync + 'static,
+    ) {
+        let watched = Watched { name, help, kind, read: Box::new(read) };
+        self.registry().register_collector(Box::new(watched));
+    }
+
+    /// All of them, in the text format of OpenMetrics 1.0.
     ///
     /// # Errors
     /// None that can happen while a text is written.
     pub fn text(&self) -> Result<String, fmt::Error> {
         let mut text = String::new();
-        encode(&mut text, &self.registry.lock().unwrap_or_else(PoisonError::into_inner))?;
+        encode(&mut text, &self.registry())?;
         Ok(text)
     }
-}
 
-impl PluginMetrics {
-    /// A limit refused something, by the setting's name.
-    pub fn limit(&self, setting: &str) {
-        let labels = LimitLabels { plugin: self.name.clone(), limit: setting.to_owned() };
-        self.limits.get_or_create(&labels).inc();
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::websocket::Message;
 
     #[test]
-    fn a_limit_is_counted_by_plugin_and_setting() {
+    fn what_is_counted_is_named_by_plugin() {
         let metrics = Metrics::default();
-        metrics.plugin(&"chat".into()).limit("timers_max");
-        let line = "wshost_limits_hit_total{plugin=\"chat\",limit=\"timers_max\"} 1\n";
-        assert!(metrics.text().unwrap().contains(line));
+        let chat = metrics.plugin(&"chat".into());
+        chat.limit("timers_max");
+        chat.request(RequestResult::NoRoom);
+        chat.closed("peer", Some(1000));
+        chat.failure("trap");
+        chat.received.count(&Message::Text("hello".into()));
+        chat.called("frames", Duration::from_micros(20));
+        metrics.watch("snapshots", "Snapshots", Kind::Gauge, || 7);
+        let text = metrics.text().unwrap();
+        for line in [
+            r#"wshost_limits_hit_total{plugin="chat",limit="timers_max"} 1"#,
+            r#"wshost_requests_total{plugin="chat",result="no_room"} 1"#,
+            r#"wshost_websockets_closed_total{plugin="chat",side="peer",code="1000"} 1"#,
+            r#"wshost_handler_failures_total{plugin="chat",reason="trap"} 1"#,
+            r#"wshost_messages_total{plugin="chat",direction="received",kind="text"} 1"#,
+            r#"wshost_message_bytes_total{plugin="chat",direction="received",kind="text"} 5"#,
+            r#"wshost_callback_seconds_bucket{le="0.00004",plugin="chat",callback="frames"} 1"#,
+            r#"wshost_callback_seconds_count{plugin="chat",callback="frames"} 1"#,
+            "wshost_snapshots 7",
+        ] {
+            assert!(text.contains(&format!("\n{line}\n")), "{line} is not in:\n{text}");
+        }
     }
 }

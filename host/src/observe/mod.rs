@@ -1,6 +1,7 @@
 //! What an operator sees: the log, and what is counted.
 
 mod budget;
+pub mod internal;
 pub mod metrics;
 mod seldom;
 mod text;

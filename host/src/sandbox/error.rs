@@ -57,6 +57,16 @@ impl std::fmt::Display for Backtrace<'_> {
 }
 
 impl CallError {
+    /// What it is, in a word.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Trap { .. } => "trap",
+            Self::Overrun { .. } => "time",
+            Self::NoRoom(_) => "no_room",
+        }
+    }
+
     /// The setting that the guest went beyond, if it did.
     #[must_use]
     pub fn setting(&self) -> Option<&'static str> {

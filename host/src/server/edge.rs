@@ -8,6 +8,8 @@ use hyper::{
 };
 use ipnet::IpNet;
 
+use crate::connection::PeerKey;
+
 /// The operator's say in it.
 #[derive(Clone, Debug, Default)]
 pub struct Edge {
@@ -53,6 +55,11 @@ impl Edge {
     /// guessed whether there is a header, and nobody else can name an address.
     pub(super) fn expects_proxy_header(&self, peer: IpAddr) -> bool {
         self.proxy_protocol && self.believes(peer.to_canonical())
+    }
+
+    /// By what a socket is counted: its address, unless it is a proxy's.
+    pub(super) fn peer_key(&self, peer: IpAddr) -> PeerKey {
+        if self.believes(peer.to_canonical()) { PeerKey::UNCOUNTED } else { peer.into() }
     }
 
     fn believes(&self, address: IpAddr) -> bool {

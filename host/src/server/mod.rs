@@ -30,7 +30,10 @@ use self::{
     request::{Origin, TlsFacts},
     tls::Tls,
 };
-use crate::{connection::Shared, observe::Seldom};
+use crate::{
+    connection::{PeerKey, Place, Shared},
+    observe::{Metrics, Seldom},
+};
 
 /// How long accepting rests when the system has no more sockets to give.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
@@ -40,6 +43,7 @@ pub struct Host {
     shared: Arc<Shared>,
     tls: Option<Tls>,
     edge: Edge,
+    metrics: Arc<Metrics>,
     /// The tasks that speak HTTP.
     tasks: TaskTracker,
     /// The tasks of WebSockets, to the end of their closing handshakes.
@@ -56,11 +60,17 @@ pub struct Host {
 impl Host {
     /// Serves a plugin, over TLS if it is given.
     #[must_use]
-    pub fn new(shared: Arc<Shared>, tls: Option<Tls>, edge: Edge) -> Arc<Self> {
+    pub fn new(
+        shared: Arc<Shared>,
+        tls: Option<Tls>,
+        edge: Edge,
+        metrics: Arc<Metrics>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             shared,
             tls,
             edge,
+            metrics,
             tasks: TaskTracker::new(),
             websockets: TaskTracker::new(),
             stopping: CancellationToken::new(),
@@ -87,6 +97,7 @@ impl Host {
             match accepted {
                 Ok((stream, peer)) => self.serve(stream, peer),
                 Err(error) => {
+                    self.metrics.accept_errors.inc();
                     if let Some(others) = self.accept_failed_said.say() {
                         tracing::warn!(others, "can't accept a connection: {error}");
                     }
@@ -96,10 +107,23 @@ impl Host {
         }
     }
 
+    /// Serves a socket, or closes it at once where there are so many that it could
+    /// not even be told so.
     fn serve(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
-        // Fails only for a socket that is gone, which shows soon enough.
-        let _ = stream.set_nodelay(true);
-        self.tasks.spawn(serve(self.clone(), stream, peer));
+        self.metrics.accepted.inc();
+        let key = self.edge.peer_key(peer.ip());
+        match Place::take(&self.shared.places, key) {
+            Ok(place) => {
+                // Fails only for a socket that is gone, which shows soon enough.
+                let _ = stream.set_nodelay(true);
+                let served = serve(self.clone(), stream, peer, key);
+                self.tasks.spawn(async move {
+                    served.await;
+                    drop(place);
+                });
+            }
+            Err(setting) => self.shared.plugin.tenant.limit(setting),
+        }
     }
 
     /// Does this, if it is done by then and the host stays up until it is.
@@ -142,7 +166,7 @@ impl Host {
 
 /// Serves one socket: first what comes before HTTP, a proxy's header and TLS's
 /// handshake, with one deadline on both.
-async fn serve(host: Arc<Host>, mut stream: TcpStream, mut peer: SocketAddr) {
+async fn serve(host: Arc<Host>, mut stream: TcpStream, mut peer: SocketAddr, key: PeerKey) {
     let deadline = Instant::now() + Duration::from_millis(host.shared.config.handshake_timeout_ms);
     if host.edge.expects_proxy_header(peer.ip()) {
         match host.in_time(deadline, proxy_protocol::read(&mut stream)).await {
@@ -152,11 +176,11 @@ async fn serve(host: Arc<Host>, mut stream: TcpStream, mut peer: SocketAddr) {
         }
     }
     let Some(tls) = &host.tls else {
-        return http::serve(host, stream, Origin { peer, tls: None }).await;
+        return http::serve(host, stream, Origin { peer, key, tls: None }).await;
     };
     match host.in_time(deadline, tls.accept(stream)).await {
         Some(Ok(stream)) => {
-            let origin = Origin { peer, tls: Some(TlsFacts::of(&stream)) };
+            let origin = Origin { peer, key, tls: Some(TlsFacts::of(&stream)) };
             http::serve(host, stream, origin).await;
         }
         Some(Err(error)) => tracing::debug!(%peer, "TLS handshake failed: {error}"),

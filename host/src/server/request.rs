@@ -7,6 +7,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::{rustls::ProtocolVersion, server::TlsStream};
 
 use crate::{
+    connection::PeerKey,
     sandbox::types::{HttpVersion, Peer, Request, TlsInfo},
     websocket::handshake::Asked,
 };
@@ -15,6 +16,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Origin {
     pub(super) peer: SocketAddr,
+    /// By what the socket is counted.
+    pub(super) key: PeerKey,
     pub(super) tls: Option<TlsFacts>,
 }
 

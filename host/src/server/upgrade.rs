@@ -1,6 +1,9 @@
 //! From a request to an answer, and to a WebSocket.
 
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
 
 use bytes::Bytes;
 use hyper::{
@@ -23,9 +26,9 @@ use super::{
 };
 use crate::{
     background,
-    connection::{Guest, Options, Parts, Running, deflate_options},
+    connection::{Guest, Member, Options, Over, Parts, PeerKey, Running, deflate_options},
     messaging::ConnectionId,
-    observe::printable,
+    observe::{metrics::RequestResult, printable},
     sandbox::{
         CallError, Instance,
         types::{self, Accept},
@@ -48,7 +51,8 @@ where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let under_way = busy.begin();
-    let mut response = decide::<I>(host, origin, busy, request).await;
+    let (result, mut response) = decide::<I>(host, origin, busy, request).await;
+    host.shared.plugin.tenant.metrics.request(result);
     response.body_mut().hold(under_way);
     response
 }
@@ -58,7 +62,7 @@ async fn decide<I>(
     origin: &Arc<Origin>,
     busy: &Busy,
     mut request: Request<Incoming>,
-) -> Answer
+) -> (RequestResult, Answer)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -67,31 +71,45 @@ where
     if let Err(error) = strict::check(&parts) {
         let peer = origin.peer;
         tracing::debug!(plugin = %host.shared.plugin.name, %peer, "request refused: {error}");
-        return response::ambiguous(error);
+        return (RequestResult::Malformed, response::ambiguous(error));
     }
     let asked = match handshake::check(&parts) {
         Ok(asked) => asked,
         Err(error) => {
             let peer = origin.peer;
             tracing::debug!(plugin = %host.shared.plugin.name, %peer, "handshake refused: {error}");
-            return response::malformed(error, parts.version);
+            return (RequestResult::Malformed, response::malformed(error, parts.version));
         }
     };
     if matches!(asked, Asked::WebSocket(_)) && !host.edge.allows_origin(&parts.headers) {
-        return response::plain(StatusCode::FORBIDDEN, "this origin is not allowed here");
+        let answer = response::plain(StatusCode::FORBIDDEN, "this origin is not allowed here");
+        return (RequestResult::Origin, answer);
     }
     if parts.headers.len() > host.shared.config.headers_max {
         let sentence = "the request has too many header fields";
-        return response::plain(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, sentence);
+        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        return (RequestResult::Malformed, response::plain(status, sentence));
     }
     if host.stopping.is_cancelled() {
-        return response::no_room();
+        return (RequestResult::NoRoom, response::no_room());
     }
+    let client = host.edge.client(origin.peer, &parts.headers);
+    let over = match parts.version {
+        Version::HTTP_2 => Over::Stream,
+        _ => Over::OwnSocket(origin.key),
+    };
+    let member = match Member::join(&host.shared, PeerKey::from(client.ip()), over) {
+        Ok(member) => member,
+        Err(setting) => {
+            host.shared.plugin.tenant.limit(setting);
+            return (RequestResult::Limit, response::no_room());
+        }
+    };
     let Some(slot) = host.shared.slot().await else {
         return no_room(host, "instances_max of them are awake, and none falls asleep");
     };
     let id = ConnectionId::random();
-    let init = Init { host: host.clone(), parts, asked, origin: origin.clone(), id };
+    let init = Init { host: host.clone(), parts, asked, origin: origin.clone(), client, id };
     let (Init { parts, asked, .. }, called) = background::movable(Box::pin(init.call())).await;
     let (instance, answer) = match called {
         Ok(called) => called,
@@ -100,31 +118,38 @@ where
             if let Some(setting) = error.setting() {
                 host.shared.plugin.tenant.metrics.limit(setting);
             }
-            return handler_failed(host, id, &error.to_string());
+            return handler_failed(host, id, error.kind(), &error.to_string());
         }
     };
     let guest = Guest::new(instance, slot);
     let answered = match (answer, asked) {
-        (types::Answer::Accept(_), Asked::Nothing) => Ok(response::upgrade_required(parts.version)),
+        (types::Answer::Accept(_), Asked::Nothing) => {
+            Ok((RequestResult::Malformed, response::upgrade_required(parts.version)))
+        }
         (types::Answer::Accept(accept), Asked::WebSocket(handshake)) => {
             accepted(host, &handshake, &accept).map(|accepted| {
                 let Accepted { options, agreed, response } = accepted;
-                let opening = Opening { host: host.clone(), id, options, agreed, guest };
+                let opening = Opening { host: host.clone(), member, id, options, agreed, guest };
                 match parts.version {
                     Version::HTTP_2 => {
                         host.websockets.spawn(opening.over_http2(upgrade, busy.begin()))
                     }
                     _ => host.tasks.spawn(opening.over_http1::<I>(upgrade)),
                 };
-                response
+                (RequestResult::Accepted, response)
             })
         }
-        (types::Answer::Respond(own), _) => response::of_handler(own),
+        (types::Answer::Respond(own), _) => {
+            response::of_handler(own).map(|answer| (RequestResult::Answered, answer))
+        }
         (types::Answer::Refuse, _) => {
-            Ok(response::plain(StatusCode::BAD_REQUEST, "the request was refused"))
+            let answer = response::plain(StatusCode::BAD_REQUEST, "the request was refused");
+            Ok((RequestResult::Refused, answer))
         }
     };
-    answered.unwrap_or_else(|problem| handler_failed(host, id, &format!("returned {problem}")))
+    answered.unwrap_or_else(|problem| {
+        handler_failed(host, id, "invalid", &format!("returned {problem}"))
+    })
 }
 
 /// What `init` is called about.
@@ -133,6 +158,7 @@ struct Init {
     parts: http::request::Parts,
     asked: Asked,
     origin: Arc<Origin>,
+    client: SocketAddr,
     id: ConnectionId,
 }
 
@@ -144,28 +170,36 @@ impl Init {
     }
 
     async fn try_call(&self) -> Result<(Instance, types::Answer), CallError> {
-        let Self { host, parts, asked, origin, id } = self;
+        let Self { host, parts, asked, origin, client, id } = self;
         let mut instance = host.shared.plugin.template.instantiate(*id).await?;
-        let client = host.edge.client(origin.peer, &parts.headers);
-        let description = Description::new(parts, asked, origin, client, id.to_string());
+        let description = Description::new(parts, asked, origin, *client, id.to_string());
         let answer = instance.init(description.request()).await?;
         Ok((instance, answer))
     }
 }
 
-fn no_room(host: &Host, why: &str) -> Answer {
+fn no_room(host: &Host, why: &str) -> (RequestResult, Answer) {
     if let Some(others) = host.no_room_said.say() {
         let plugin = &host.shared.plugin.name;
         tracing::warn!(%plugin, others, "no room for one more connection: {why}");
     }
-    response::no_room()
+    (RequestResult::NoRoom, response::no_room())
 }
 
-fn handler_failed(host: &Host, id: ConnectionId, why: &str) -> Answer {
+/// `init` failed, for this reason.
+fn handler_failed(
+    host: &Host,
+    id: ConnectionId,
+    reason: &'static str,
+    why: &str,
+) -> (RequestResult, Answer) {
     let plugin = &host.shared.plugin.name;
-    let why = printable(why, host.shared.config.log_line_max_bytes);
-    tracing::warn!(%plugin, connection = %id, callback = "init", code = 500, "handler failed: `init` {why}");
-    response::plain(StatusCode::INTERNAL_SERVER_ERROR, "the handler failed")
+    if let Some(others) = host.shared.plugin.tenant.failure(reason) {
+        let why = printable(why, host.shared.config.log_line_max_bytes);
+        tracing::warn!(%plugin, connection = %id, callback = "init", code = 500, others, "handler failed: `init` {why}");
+    }
+    let sentence = "the handler failed";
+    (RequestResult::Failed, response::plain(StatusCode::INTERNAL_SERVER_ERROR, sentence))
 }
 
 /// What the handler accepted.
@@ -201,6 +235,7 @@ fn accepted(host: &Host, handshake: &Handshake, accept: &Accept) -> Result<Accep
 /// nothing was opened, and the instance is dropped.
 struct Opening {
     host: Arc<Host>,
+    member: Member,
     id: ConnectionId,
     options: Options,
     agreed: Option<Agreed>,
@@ -235,16 +270,8 @@ impl Opening {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Self { host, id, options, agreed, guest } = self;
-        Running::new(Parts {
-            id,
-            shared: host.shared.clone(),
-            options,
-            agreed,
-            guest,
-            stream,
-            early,
-        })
+        let Self { host: _, member, id, options, agreed, guest } = self;
+        Running::new(Parts { id, shared: member, options, agreed, guest, stream, early })
     }
 }
 

@@ -24,6 +24,7 @@ pub struct Tenant {
     pub totals: Totals,
     limit_said: Seldom,
     log_lines: Mutex<Budget>,
+    failure_lines: Mutex<Budget>,
 }
 
 impl Tenant {
@@ -35,6 +36,7 @@ impl Tenant {
             totals: Totals::new(&config),
             limit_said: Seldom::default(),
             log_lines: Mutex::default(),
+            failure_lines: Mutex::default(),
             name,
             config,
         })
@@ -64,5 +66,14 @@ impl Tenant {
             self.metrics.limit("plugin_log_lines_max_per_second");
         }
         taken
+    }
+
+    /// A handler failed, for this reason. If that is to be logged, returns how many
+    /// were not since the last one that was: peers can make handlers fail as often
+    /// as they like.
+    pub fn failure(&self, reason: &'static str) -> Option<u64> {
+        self.metrics.failure(reason);
+        let mut lines = self.failure_lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.take(self.config.failure_lines_max_per_second)
     }
 }

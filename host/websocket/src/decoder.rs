@@ -7,6 +7,10 @@ use super::{
     progress::Progress,
 };
 
+/// How much is inflated before others have their turn: what takes 0.1 ms, or a few
+/// times that if it is text.
+const INFLATED_MAX_BYTES: usize = 256 * 1024;
+
 /// Decodes what one client sends.
 ///
 /// Between messages it is a few words and holds no buffer. What was begun when
@@ -87,8 +91,32 @@ impl Decoder {
     /// when it is inflated that far. From then on every call returns the same
     /// error.
     pub fn decode(&mut self, input: &mut BytesMut) -> Result<Option<Message>, DecodeError> {
-        let mut rules =
-            Rules { size_max: self.message_size_max, inflate: self.inflate.as_deref_mut() };
+        loop {
+            match self.decode_some(input, &mut 0) {
+                Ok(None) if !input.is_empty() => {}
+                decoded => return decoded,
+            }
+        }
+    }
+
+    /// The same for who has others waiting. None, and `input` is not used up: so
+    /// much was inflated (256 KiB) that they should have their turn before this is
+    /// called again. The frames begun, control frames too, are added to `frames`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::decode`].
+    pub fn decode_some(
+        &mut self,
+        input: &mut BytesMut,
+        frames: &mut u64,
+    ) -> Result<Option<Message>, DecodeError> {
+        let mut rules = Rules {
+            size_max: self.message_size_max,
+            inflate: self.inflate.as_deref_mut(),
+            inflated_max: INFLATED_MAX_BYTES,
+            frames,
+        };
         let result = match &mut self.state {
             State::Open(progress) => progress.next_message(input, &mut rules),
             State::Closed => Ok(None),

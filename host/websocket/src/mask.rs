@@ -21,7 +21,12 @@ impl Mask {
         for (byte, key) in rest.iter_mut().zip([a, b, c, d, a, b, c]) {
             *byte ^= key;
         }
-        self.0.rotate_left(rest.len() % 4);
+        self.skip(rest.len());
+    }
+
+    /// Turns the key past so many bytes.
+    pub(super) fn skip(&mut self, len: usize) {
+        self.0.rotate_left(len % 4);
     }
 }
 

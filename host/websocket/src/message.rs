@@ -35,6 +35,19 @@ impl Message {
             Self::Close(Some(frame)) => frame.payload_len_bytes(),
         }
     }
+
+    /// Copies the payload, so that this keeps no larger buffer alive that others
+    /// were read with.
+    pub fn detach(&mut self) {
+        match self {
+            Self::Text(text) => *text = Utf8Bytes::from(text.as_str()),
+            Self::Binary(bytes) => *bytes = Bytes::copy_from_slice(bytes),
+            Self::Ping(payload) | Self::Pong(payload) => {
+                payload.0 = Bytes::copy_from_slice(&payload.0);
+            }
+            Self::Close(_) => {}
+        }
+    }
 }
 
 /// The payload of a ping or a pong: at most 125 bytes (RFC 6455, 5.5).

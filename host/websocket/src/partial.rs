@@ -18,6 +18,10 @@ pub(super) struct Rules<'a> {
     pub(super) size_max: usize,
     /// How messages are inflated, where compression was agreed on.
     pub(super) inflate: Option<&'a mut Inflate>,
+    /// What may still be inflated in this turn.
+    pub(super) inflated_max: usize,
+    /// Counts the frames begun.
+    pub(super) frames: &'a mut u64,
 }
 
 impl Rules<'_> {
@@ -50,15 +54,18 @@ impl Partial {
         Ok(())
     }
 
-    /// Takes what the frame at hand lacks.
+    /// Takes what the frame at hand lacks, of a compressed one as much as may be
+    /// inflated in this turn.
     pub(super) fn fill(
         &mut self,
         input: &mut BytesMut,
-        size_max: usize,
+        rules: &mut Rules<'_>,
     ) -> Result<(), DecodeError> {
         match self {
-            Self::Plain(body) => body.fill(input, size_max),
-            Self::Compressed(message) => message.fill(input, size_max),
+            Self::Plain(body) => body.fill(input, rules.size_max),
+            Self::Compressed(message) => {
+                message.fill(input, rules.size_max, &mut rules.inflated_max)
+            }
         }
     }
 

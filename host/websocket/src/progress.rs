@@ -33,7 +33,7 @@ impl Begun {
 }
 
 impl Progress {
-    /// The next message; none: `input` is used up.
+    /// The next message; none: `input` is used up, or has had its turn.
     pub(super) fn next_message(
         &mut self,
         input: &mut BytesMut,
@@ -74,7 +74,7 @@ impl Progress {
     ) -> Result<Option<Message>, DecodeError> {
         loop {
             if let Some(partial) = self.partial_mut() {
-                partial.fill(input, rules.size_max)?;
+                partial.fill(input, rules)?;
                 if partial.is_whole() {
                     return self.take_partial().map(|whole| whole.finish(rules)).transpose();
                 }
@@ -82,10 +82,13 @@ impl Progress {
                     return Ok(None);
                 }
             }
-            match self.next_start(input, rules.reserved_bits())? {
-                None => return Ok(None),
-                Some(Start::Control(message)) => return Ok(Some(message)),
-                Some(Start::Data(frame)) => {
+            let Some(start) = self.next_start(input, rules.reserved_bits())? else {
+                return Ok(None);
+            };
+            *rules.frames += 1;
+            match start {
+                Start::Control(message) => return Ok(Some(message)),
+                Start::Data(frame) => {
                     if let Some(message) = self.begin_frame(&frame, input, rules)? {
                         return Ok(Some(message));
                     }
@@ -156,7 +159,7 @@ impl Progress {
             // The header's parser has refused it where nothing was agreed on.
             let inflate = rules.inflate.as_ref().ok_or(ProtocolError::ReservedBits)?;
             let mut message = inflate.begin(kind, frame);
-            message.fill(input, rules.size_max)?;
+            message.fill(input, rules.size_max, &mut rules.inflated_max)?;
             Partial::Compressed(message)
         } else {
             let len = message_len(0, frame.len_bytes, rules.size_max)?;

@@ -15,7 +15,7 @@ use std::{
 use tokio::{net::TcpListener, runtime::Runtime};
 use wshost::{
     config::Config,
-    connection::Shared,
+    connection::{Places, Shared},
     hibernation::{Settings, Slots, SnapshotStore},
     messaging::{ConnectionId, Hub},
     plugin::{Loader, Plugin},
@@ -77,13 +77,14 @@ impl Counted {
         let shared = Arc::new(Shared {
             plugin,
             slots: Slots::new(config.instances_max as usize),
+            places: Places::new(&config, usize::MAX / 2),
             config,
             hub: Hub::default(),
             snapshots: Arc::new(snapshots.unwrap()),
         });
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
-        let host = Host::new(shared.clone(), None, Edge::default());
+        let host = Host::new(shared.clone(), None, Edge::default(), Arc::default());
         runtime.spawn(async move { host.listen(listener).await });
         Self { shared, address }
     }

@@ -111,21 +111,30 @@ impl Inflating {
     }
 
     /// Takes what the frame lacks from the front of `input`, and unmasks and
-    /// inflates it. Fails as soon as the content is longer than `size_max`, or
-    /// can't be right.
+    /// inflates it, until `inflated_max` bytes have come out, of which they are
+    /// taken. Fails as soon as the content is longer than `size_max`, or can't be
+    /// right.
     pub(in super::super) fn fill(
         &mut self,
         input: &mut BytesMut,
         size_max: usize,
+        inflated_max: &mut usize,
     ) -> Result<(), DecodeError> {
         let len =
             usize::try_from(self.missing_bytes).map_or(input.len(), |len| len.min(input.len()));
         let payload = &mut input[..len];
+        let mut mask = self.mask;
         self.mask.apply(payload);
-        self.inflate(payload, size_max)?;
-        input.advance(len);
-        self.missing_bytes -= len as u64;
-        self.has_input |= len > 0;
+        let read = self.inflate(payload, size_max, inflated_max)?;
+        if read < len {
+            // What waits for its turn waits as it came.
+            mask.skip(read);
+            self.mask = mask;
+            mask.apply(&mut payload[read..]);
+        }
+        input.advance(read);
+        self.missing_bytes -= read as u64;
+        self.has_input |= read > 0;
         Ok(())
     }
 
@@ -139,16 +148,23 @@ impl Inflating {
         if !self.has_input {
             return Ok(());
         }
-        self.inflate(&TAIL, size_max)?;
+        // What an inflater holds back is little.
+        self.inflate(&TAIL, size_max, &mut { usize::MAX })?;
         if !self.inflater.is_between_blocks() {
             return Err(ProtocolError::Deflate.into());
         }
         Ok(())
     }
 
-    fn inflate(&mut self, data: &[u8], size_max: usize) -> Result<(), DecodeError> {
+    /// Returns how many bytes of the data were read.
+    fn inflate(
+        &mut self,
+        data: &[u8],
+        size_max: usize,
+        inflated_max: &mut usize,
+    ) -> Result<usize, DecodeError> {
         let mut rest = data;
-        loop {
+        while *inflated_max > 0 || rest.is_empty() {
             let room = size_max.saturating_sub(self.content.len());
             // One byte more than there is room for tells that there is more.
             let step = self.inflater.step(rest, room.saturating_add(1));
@@ -160,9 +176,10 @@ impl Inflating {
             if step.output.len() > room {
                 return Err(DecodeError::TooBig { limit_bytes: size_max });
             }
+            *inflated_max = inflated_max.saturating_sub(fitting.len());
             match step.after {
                 After::More => {}
-                After::NeedsInput => return Ok(()),
+                After::NeedsInput => break,
                 After::LastBlock => {
                     self.inflater.restart();
                     self.refers_from = Some(self.content.len());
@@ -170,6 +187,7 @@ impl Inflating {
                 After::Bad => return Err(ProtocolError::Deflate.into()),
             }
         }
+        Ok(data.len() - rest.len())
     }
 
     /// How many bytes are reserved for the content.

@@ -1,5 +1,7 @@
 //! What a client's compressed messages come to.
 
+use bytes::BytesMut;
+
 use super::*;
 
 #[test]
@@ -198,4 +200,27 @@ fn between_messages_it_is_idle() {
     let last = &frame[frame.len() - 1..];
     assert_eq!(decoder.decode(&mut last.into()), Ok(Some(text("Hello"))));
     assert!(decoder.is_idle());
+}
+
+#[test]
+fn others_have_their_turn_while_much_is_inflated() {
+    // Some of it hardly compresses, so that much input is left at a turn's end.
+    let content = [&vec![0; 3 << 20][..], &noise(1 << 20), &vec![7; 5 << 20]].concat();
+    let data = Compressor::take(no_takeover().setting).compress(&content).unwrap();
+    let (first, last) = data.split_at(data.len() / 3);
+    let frames = [compressed(BINARY, first).more(), ClientFrame::new(CONTINUATION, last)]
+        .map(|f| f.encode());
+    let mut decoder = Decoder::with_deflate(16 << 20, &no_takeover());
+    let mut input = BytesMut::from(&frames.concat()[..]);
+    let (mut turns, mut frames) = (0, 0);
+    let message = loop {
+        let before = input.len();
+        if let Some(message) = decoder.decode_some(&mut input, &mut frames).unwrap() {
+            break message;
+        }
+        assert!(input.len() < before, "a turn without progress");
+        turns += 1;
+    };
+    assert_eq!(message, Message::Binary(content.into()));
+    assert_eq!((turns, frames, input.len()), (9 * 4 - 1, 2, 0));
 }

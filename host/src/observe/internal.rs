@@ -1,0 +1,142 @@
+//! The internal listener: what the operator's own tools ask a host. It is for a
+//! network that only they can reach; there is no login.
+//!
+//! | Path | |
+//! |---|---|
+//! | `/metrics` | everything that is counted, as OpenMetrics 1.0 |
+//! | `/healthz` | 200: the process answers |
+//! | `/readyz` | 200: it takes connections; 503: it is starting or going down |
+
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::Incoming,
+    header::{ALLOW, CONTENT_TYPE, HeaderValue},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    time::{sleep, timeout},
+};
+
+use super::{Metrics, Seldom};
+
+/// Connections at once. More wait to be accepted.
+const CONNECTIONS_MAX: usize = 16;
+/// How long a connection may take, with its one request and response.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long accepting rests when the system has no more sockets to give.
+const ACCEPT_REST: Duration = Duration::from_millis(100);
+/// The largest head of a request.
+const HEAD_MAX_BYTES: usize = 16 * 1024;
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What the internal listener tells.
+#[derive(Debug)]
+pub struct Internal {
+    metrics: Arc<Metrics>,
+    ready: AtomicBool,
+    accept_failed: Seldom,
+}
+
+impl Internal {
+    /// Of a host that is starting.
+    #[must_use]
+    pub fn new(metrics: Arc<Metrics>) -> Arc<Self> {
+        Arc::new(Self { metrics, ready: AtomicBool::new(false), accept_failed: Seldom::default() })
+    }
+
+    /// Says whether the host takes connections from now on.
+    pub fn set_ready(&self, ready: bool) {
+        self.ready.store(ready, Relaxed);
+    }
+
+    /// Answers for ever. Each connection has one request, and a time in all: one
+    /// that hangs holds up others no longer than that, and the host not at all.
+    pub async fn listen(self: Arc<Self>, listener: TcpListener) {
+        let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        loop {
+            // Fails only if it was closed, which nobody does.
+            let Ok(place) = room.clone().acquire_owned().await else { return };
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    let internal = self.clone();
+                    tokio::spawn(async move {
+                        internal.serve(stream).await;
+                        drop(place);
+                    });
+                }
+                Err(error) => {
+                    if let Some(others) = self.accept_failed.say() {
+                        tracing::warn!(others, "internal: can't accept a connection: {error}");
+                    }
+                    sleep(ACCEPT_REST).await;
+                }
+            }
+        }
+    }
+
+    async fn serve(self: &Arc<Self>, stream: TcpStream) {
+        let answer = service_fn(|request: Request<Incoming>| async move {
+            Ok::<_, Infallible>(self.answer(&request))
+        });
+        let served = http1::Builder::new()
+            .keep_alive(false)
+            .max_buf_size(HEAD_MAX_BYTES)
+            .serve_connection(TokioIo::new(stream), answer);
+        match timeout(CONNECTION_TIMEOUT, served).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!("internal: connection failed: {error}"),
+            Err(_) => tracing::debug!("internal: connection took too long"),
+        }
+    }
+
+    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            let mut response =
+                response(StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET is answered here\n");
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return response;
+        }
+        match request.uri().path() {
+            "/metrics" => match self.metrics.text() {
+                Ok(text) => response(StatusCode::OK, OPEN_METRICS, text),
+                Err(_) => response(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "no text was made\n"),
+            },
+            "/healthz" => response(StatusCode::OK, TEXT, "alive\n"),
+            "/readyz" if self.ready.load(Relaxed) => response(StatusCode::OK, TEXT, "ready\n"),
+            "/readyz" => response(StatusCode::SERVICE_UNAVAILABLE, TEXT, "not ready\n"),
+            _ => response(
+                StatusCode::NOT_FOUND,
+                TEXT,
+                "there are /metrics, /healthz and /readyz here\n",
+            ),
+        }
+    }
+}
+
+fn response(
+    status: StatusCode,
+    content_type: &'static str,
+    body: impl Into<Bytes>,
+) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}

@@ -1,0 +1,297 @@
+//! What is counted of each plugin.
+
+use std::{array, borrow::Cow, sync::Arc, time::Duration};
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::{Registry, Unit},
+};
+
+use super::sharded::{Durations, Sharded};
+use crate::websocket::Message;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfPlugin {
+    plugin: Arc<str>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByLimit {
+    plugin: Arc<str>,
+    limit: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByResult {
+    plugin: Arc<str>,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByReason {
+    plugin: Arc<str>,
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByCode {
+    plugin: Arc<str>,
+    side: &'static str,
+    code: Cow<'static, str>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByCallback {
+    plugin: Arc<str>,
+    callback: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByKind {
+    plugin: Arc<str>,
+    direction: &'static str,
+    kind: &'static str,
+}
+
+/// The metrics of all plugins.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Families {
+    connections: Family<OfPlugin, Gauge>,
+    opened: Family<OfPlugin, Counter>,
+    requests: Family<ByResult, Counter>,
+    closed: Family<ByCode, Counter>,
+    messages: Family<ByKind, Sharded>,
+    bytes: Family<ByKind, Sharded>,
+    callbacks: Family<ByCallback, Durations>,
+    failures: Family<ByReason, Counter>,
+    limits: Family<ByLimit, Counter>,
+    hibernations: Family<OfPlugin, Counter>,
+    wakes: Family<OfPlugin, Durations>,
+}
+
+impl Families {
+    pub(super) fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "connections",
+            "WebSockets that are being opened, open, or closing",
+            self.connections.clone(),
+        );
+        registry.register("websockets_opened", "WebSockets that were opened", self.opened.clone());
+        registry.register("requests", "Requests, by what became of them", self.requests.clone());
+        registry.register(
+            "websockets_closed",
+            "WebSockets that ended, by who ended them and the close code",
+            self.closed.clone(),
+        );
+        registry.register(
+            "messages",
+            "Messages by direction and kind, control frames too",
+            self.messages.clone(),
+        );
+        registry.register_with_unit(
+            "message",
+            "The messages' payloads, not compressed",
+            Unit::Bytes,
+            self.bytes.clone(),
+        );
+        registry.register_with_unit(
+            "callback",
+            "From an event to its callback's return; for frames, since they were read",
+            Unit::Seconds,
+            self.callbacks.clone(),
+        );
+        registry.register("handler_failures", "Handlers that failed", self.failures.clone());
+        registry.register("limits_hit", "What limits refused, by setting", self.limits.clone());
+        registry.register(
+            "hibernations",
+            "Instances that were put to sleep",
+            self.hibernations.clone(),
+        );
+        registry.register_with_unit(
+            "wake",
+            "What it took to wake an instance, waiting for room included",
+            Unit::Seconds,
+            self.wakes.clone(),
+        );
+    }
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestResult {
+    /// The handler accepted it as a WebSocket.
+    Accepted,
+    /// The handler refused it.
+    Refused,
+    /// The handler answered it with a response of its own.
+    Answered,
+    /// It is no handshake that could be answered.
+    Malformed,
+    /// It came from a page that may not connect.
+    Origin,
+    /// There was no instance for it in time.
+    NoRoom,
+    /// There are too many connections.
+    Limit,
+    /// The handler failed.
+    Failed,
+}
+
+impl RequestResult {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Refused => "refused",
+            Self::Answered => "answered",
+            Self::Malformed => "malformed",
+            Self::Origin => "origin",
+            Self::NoRoom => "no_room",
+            Self::Limit => "limit",
+            Self::Failed => "handler_failed",
+        }
+    }
+}
+
+/// Messages of one kind in one direction.
+#[derive(Debug)]
+struct Traffic {
+    messages: Sharded,
+    bytes: Sharded,
+}
+
+const KINDS: [&str; 5] = ["text", "binary", "ping", "pong", "close"];
+
+/// Messages in one direction, by kind.
+#[derive(Debug)]
+pub struct Direction([Traffic; KINDS.len()]);
+
+impl Direction {
+    /// Counts a message.
+    pub fn count(&self, message: &Message) {
+        let kind = match message {
+            Message::Text(_) => 0,
+            Message::Binary(_) => 1,
+            Message::Ping(_) => 2,
+            Message::Pong(_) => 3,
+            Message::Close(_) => 4,
+        };
+        let Traffic { messages, bytes } = &self.0[kind];
+        messages.add(1);
+        bytes.add(message.len_bytes() as u64);
+    }
+}
+
+/// What is counted of one plugin. What happens with every message is found here
+/// at once, all else by its labels.
+#[derive(Debug)]
+pub struct PluginMetrics {
+    plugin: Arc<str>,
+    families: Families,
+    /// WebSockets that are being opened, open, or closing.
+    pub connections: Gauge,
+    /// WebSockets that were opened.
+    pub opened: Counter,
+    /// What peers sent.
+    pub received: Direction,
+    /// What was sent to peers.
+    pub sent: Direction,
+    /// Instances that were put to sleep.
+    pub hibernations: Counter,
+    /// What it took to wake one.
+    pub wakes: Durations,
+    opened_calls: Durations,
+    frames_calls: Durations,
+    info_calls: Durations,
+}
+
+impl PluginMetrics {
+    pub(super) fn new(plugin: &Arc<str>, families: Families) -> Self {
+        let labels = &OfPlugin { plugin: plugin.clone() };
+        let direction = |direction| {
+            Direction(array::from_fn(|kind| {
+                let labels = &ByKind { plugin: plugin.clone(), direction, kind: KINDS[kind] };
+                Traffic {
+                    messages: families.messages.get_or_create_owned(labels),
+                    bytes: families.bytes.get_or_create_owned(labels),
+                }
+            }))
+        };
+        let calls = |callback| {
+            let labels = &ByCallback { plugin: plugin.clone(), callback };
+            families.callbacks.get_or_create_owned(labels)
+        };
+        Self {
+            connections: families.connections.get_or_create_owned(labels),
+            opened: families.opened.get_or_create_owned(labels),
+            received: direction("received"),
+            sent: direction("sent"),
+            hibernations: families.hibernations.get_or_create_owned(labels),
+            wakes: families.wakes.get_or_create_owned(labels),
+            opened_calls: calls("opened"),
+            frames_calls: calls("frames"),
+            info_calls: calls("info"),
+            plugin: plugin.clone(),
+            families,
+        }
+    }
+}
+
+impl PluginMetrics {
+    /// A limit refused something, by the setting's name.
+    pub fn limit(&self, setting: &str) {
+        let labels = ByLimit { plugin: self.plugin.clone(), limit: setting.to_owned() };
+        self.families.limits.get_or_create(&labels).inc();
+    }
+
+    /// A request was decided on.
+    pub fn request(&self, result: RequestResult) {
+        let labels = ByResult { plugin: self.plugin.clone(), result: result.name() };
+        self.families.requests.get_or_create(&labels).inc();
+    }
+
+    /// A handler failed, for this reason.
+    pub fn failure(&self, reason: &'static str) {
+        let labels = ByReason { plugin: self.plugin.clone(), reason };
+        self.families.failures.get_or_create(&labels).inc();
+    }
+
+    /// A WebSocket ended, by this side; none: without a code.
+    pub fn closed(&self, side: &'static str, code: Option<u16>) {
+        let labels = ByCode { plugin: self.plugin.clone(), side, code: code_label(code) };
+        self.families.closed.get_or_create(&labels).inc();
+    }
+
+    /// A callback returned, so long after its event.
+    pub fn called(&self, callback: &'static str, time: Duration) {
+        match callback {
+            "frames" => self.frames_calls.observe(time),
+            "info" => self.info_calls.observe(time),
+            _ => self.opened_calls.observe(time),
+        }
+    }
+}
+
+/// Codes that peers and handlers may choose are two labels, as each could be a
+/// time series of its own.
+fn code_label(code: Option<u16>) -> Cow<'static, str> {
+    match code {
+        None => "none".into(),
+        Some(3000..=3999) => "3xxx".into(),
+        Some(4000..=4999) => "4xxx".into(),
+        Some(code) => code.to_string().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_few() {
+        assert_eq!(code_label(Some(1009)), "1009");
+        assert_eq!(code_label(Some(3000)), "3xxx");
+        assert_eq!(code_label(Some(4999)), "4xxx");
+        assert_eq!(code_label(None), "none");
+    }
+}
