@@ -7,6 +7,7 @@ use wshost_tests::{Client, Host, HostBuilder, Mode, Raw};
 const TIGHT: &[&str] = &[
     "frame_size_bytes=65536",
     "frame_size_max_bytes=65536",
+    "frames_batch_max=4",
     "frames_batch_max_bytes=65536",
     "read_ahead_max_bytes=16384",
     "header_max_bytes=8192",
