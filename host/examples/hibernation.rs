@@ -14,7 +14,7 @@ use wshost::{
     config::Config,
     hibernation::{Scan, Snapshot},
     messaging::ConnectionId,
-    plugin::Loader,
+    plugin::{Compiler, Loader},
     sandbox::{
         self, Instance, Phase, Template, sample_request,
         types::{FrameParam, Request},
@@ -29,8 +29,9 @@ const TEXT: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789ab
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> wasmtime::Result<()> {
     let config = Arc::new(Config::default());
-    let engine = sandbox::engine(&config, None)?;
-    let loader = Loader { engine, config, metrics: Arc::default() };
+    let engine = sandbox::engine(&config)?;
+    let loader =
+        Loader { engine, compiler: Compiler::in_process(), config, metrics: Arc::default() };
     println!(
         "{:12} {:8} {:>9} {:>6} {:>9} {:>8} {:>6} {:>6}",
         "plugin", "scan", "make+drop", "call", "hibernate", "restore", "event", "bytes"

@@ -376,6 +376,24 @@ settings! {
     spill_above_bytes: u64 = 256 * MIB as u64, 0 => 1 << 50;
     /// How large the spill file may get.
     spill_max_bytes: u64 = 16 * GIB as u64, 1 => 1 << 50;
+    /// The largest file of a plugin.
+    component_max_bytes: usize = 64 * MIB, KIB => GIB;
+    /// How many plugins are compiled at once. The compiler runs in processes of its
+    /// own, each with a thread for each processor, at a low priority.
+    compiles_max: usize = 1, 1 => 64;
+    /// The memory that compiling one plugin may take.
+    compile_memory_max_bytes: u64 = 2 * GIB as u64, 64 * MIB as u64 => 1 << 40;
+    /// The processor's time that compiling one plugin may take, that of all processors
+    /// together. Whole seconds are counted: it is rounded up to one.
+    compile_time_max_ms: u64 = 120_000, 1 => HOUR_MS;
+    /// The time that compiling one plugin may take in all, that in which others had
+    /// the processor included.
+    compile_wait_max_ms: u64 = 600_000, 1 => HOUR_MS;
+    /// The largest compiled code of one plugin.
+    code_max_bytes: usize = 256 * MIB, KIB => 4 * GIB;
+    /// How many bytes of compiled code are kept between runs (`--cache`). Above that,
+    /// what was not used for longest is removed.
+    cache_max_bytes: u64 = GIB as u64, 0 => 1 << 50;
     /// The linear memory of one instance, its memories together.
     memory_max_bytes: usize = 64 * MIB, 64 * KIB => 4 * GIB;
     /// The handles (streams, files, pollables) that one instance has to the host.

@@ -45,10 +45,10 @@ impl Check {
     }
 
     async fn check(self, config: Arc<Config>) -> Result<()> {
-        let cache = self.cache.or_else(run::default_cache);
-        let engine = sandbox::engine(&config, cache.as_deref())?;
+        let compiler = run::compiler(self.cache, &config)?;
+        let engine = sandbox::engine(&config)?;
         let metrics = Arc::default();
-        let loader = Loader { engine, config: config.clone(), metrics };
+        let loader = Loader { engine, compiler, config: config.clone(), metrics };
         let plugin = loader.load(&self.plugin).await?;
         let mut report = Report::default();
         describe(&mut report, &plugin);

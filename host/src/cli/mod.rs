@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod compile;
 mod connect;
 mod files;
 mod process;
@@ -28,6 +29,8 @@ struct Arguments {
 enum Command {
     Run(run::Run),
     Check(check::Check),
+    #[command(hide = true)]
+    Compile(compile::Compile),
     Connect(connect::Connect),
     Bench(bench::Bench),
 }
@@ -40,6 +43,7 @@ pub fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Run(run) => run.run(),
         Command::Check(check) => check.run(),
+        Command::Compile(compile) => compile.run(),
         Command::Connect(connect) => connect.run(),
         Command::Bench(bench) => bench.run(),
     };

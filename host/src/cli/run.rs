@@ -23,7 +23,7 @@ use crate::{
     hibernation::{Settings, Slots, SnapshotStore, Spill},
     messaging::Hub,
     observe::{self, Metrics, internal::Internal, metrics::Kind},
-    plugin::Loader,
+    plugin::{Cache, Compiler, Loader, THIS_PROGRAM},
     sandbox,
     server::{
         Edge, Host, ProxyHeader,
@@ -112,9 +112,9 @@ impl Run {
         let listener = bind(self.listen, "--listen").await?;
         let tls = tls(self.tls_cert, self.tls_key)?;
         let snapshots = Arc::new(snapshots(self.spill, &config)?);
-        let cache = self.cache.or_else(default_cache);
-        let engine = sandbox::engine(&config, cache.as_deref())?;
-        let loader = Loader { engine, config: config.clone(), metrics: metrics.clone() };
+        let compiler = compiler(self.cache, &config)?;
+        let engine = sandbox::engine(&config)?;
+        let loader = Loader { engine, compiler, config: config.clone(), metrics: metrics.clone() };
         tracing::info!("loading {}", self.plugin.display());
         let plugin = tokio::select! {
             loaded = loader.load(&self.plugin) => loaded?,
@@ -246,8 +246,16 @@ fn announce(scheme: &str, address: SocketAddr) -> io::Result<()> {
     out.flush()
 }
 
+/// Compiles in processes of its own, and keeps the code in this directory, or in
+/// that which is meant for such.
+pub(super) fn compiler(cache: Option<PathBuf>, config: &Config) -> Result<Compiler> {
+    let directory = cache.or_else(default_cache);
+    let cache = directory.map(|directory| Cache::open(&directory, config.cache_max_bytes));
+    Ok(Compiler::in_worker(THIS_PROGRAM.as_ref(), config).with_cache(cache.transpose()?))
+}
+
 /// `$XDG_CACHE_HOME/wshost`, else `~/.cache/wshost`; none without a home.
-pub(super) fn default_cache() -> Option<PathBuf> {
+fn default_cache() -> Option<PathBuf> {
     let home = || std::env::home_dir().map(|home| home.join(".cache"));
     let cache =
         std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());

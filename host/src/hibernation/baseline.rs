@@ -1,11 +1,9 @@
 //! What a fresh instance's state is: what snapshots are the difference to.
 
-#![allow(unsafe_code)]
-
 use std::mem;
 
 use wasmtime::{
-    Engine, ResourceLimiter, Result, Store,
+    ResourceLimiter, Result, Store,
     component::{Component, Linker},
     error::Context as _,
 };
@@ -50,20 +48,19 @@ impl Baseline {
     /// the same, start functions included: it calls the host as little, so that
     /// a restore, too, has no effects.
     ///
-    /// `engine` compiles as the component's own does, but has no pool: a look
-    /// at all of a memory makes its pages known to the kernel, and a slot of the
-    /// pool would keep them, for each later scan to pass over.
+    /// The component's engine must have no pool: a look at all of a memory makes
+    /// its pages known to the kernel, and a slot of the pool would keep them, for
+    /// each later scan to pass over. At the engine's next epoch the instance traps.
     ///
     /// # Errors
     /// [`Unfit::StartCallsHost`].
     pub fn capture<L: ResourceLimiter + Send + 'static>(
-        engine: &Engine,
         component: &Component,
         plugin: PluginId,
         layout: Layout,
         limits: L,
     ) -> Result<Self, Unfit> {
-        let image = image(engine, component, limits)
+        let image = image(component, limits)
             .map_err(|error| Unfit::StartCallsHost(format!("{error:#}")))?;
         Ok(Self { plugin, image, layout, scan: Scan::best() })
     }
@@ -97,22 +94,16 @@ impl Baseline {
     }
 }
 
-fn image<L: ResourceLimiter + Send + 'static>(
-    engine: &Engine,
-    component: &Component,
-    limits: L,
-) -> Result<Image> {
-    let code = component.serialize()?;
-    // SAFETY: these are the bytes that wasmtime made just now.
-    let component = unsafe { Component::deserialize(engine, &code) }?;
+fn image<L: ResourceLimiter + Send + 'static>(component: &Component, limits: L) -> Result<Image> {
+    let engine = component.engine();
     let mut linker = Linker::new(engine);
     transfer::add_to_linker(&mut linker, |state: &mut State<L>| &mut state.transfer)?;
-    linker.define_unknown_imports_as_traps(&component)?;
+    linker.define_unknown_imports_as_traps(component)?;
     let mut store = Store::new(engine, State { limits, transfer: Transfer::Idle });
     store.limiter(|state| &mut state.limits);
-    store.set_epoch_deadline(u64::MAX / 2);
+    store.set_epoch_deadline(1);
     store.set_hostcall_fuel(usize::MAX);
-    let instance = linker.instantiate(&mut store, &component)?;
+    let instance = linker.instantiate(&mut store, component)?;
     let accessor = component.get_export_index(None, ACCESSOR);
     let save = component
         .get_export_index(accessor.as_ref(), "save")

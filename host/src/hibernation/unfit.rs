@@ -1,17 +1,18 @@
 //! Why a component can't hibernate.
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// State that a snapshot would miss, or that a restore would not make again. A
 /// component that has it runs as it is, and its instances stay awake.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[derive(Clone, Debug, Error, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Unfit {
     /// Tables hold references, which have no bytes.
     #[error("it changes a table while it runs (`{0}`)")]
-    TableChanged(&'static str),
+    TableChanged(String),
     /// A dropped segment is there again in a fresh instance.
     #[error("it drops a segment while it runs (`{0}`)")]
-    SegmentDropped(&'static str),
+    SegmentDropped(String),
     /// References have no bytes.
     #[error("it has a mutable global that holds a reference")]
     ReferenceGlobal,

@@ -10,7 +10,8 @@ mod watched;
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
+    time::Duration,
 };
 
 use prometheus_client::{encoding::text::encode, metrics::counter::Counter, registry::Registry};
@@ -31,6 +32,9 @@ pub struct Metrics {
     pub accepted: Counter,
     /// Attempts to accept a socket that failed: mostly for want of file descriptors.
     pub accept_errors: Counter,
+    compiles: Counter,
+    compile_seconds: Counter<f64, AtomicU64>,
+    compile_cache_hits: Counter,
 }
 
 impl Default for Metrics {
@@ -45,7 +49,23 @@ impl Default for Metrics {
             "Attempts to accept a socket that failed",
             accept_errors.clone(),
         );
-        Self { registry: Mutex::new(registry), families, accepted, accept_errors }
+        let compiles = Counter::default();
+        registry.register("compiles", "Plugins that were compiled", compiles.clone());
+        let compile_seconds = Counter::default();
+        let help = "The time it took to compile plugins, in seconds";
+        registry.register("compile_seconds", help, compile_seconds.clone());
+        let compile_cache_hits = Counter::default();
+        let help = "Plugins that were found compiled in the cache";
+        registry.register("compile_cache_hits", help, compile_cache_hits.clone());
+        Self {
+            registry: Mutex::new(registry),
+            families,
+            accepted,
+            accept_errors,
+            compiles,
+            compile_seconds,
+            compile_cache_hits,
+        }
     }
 }
 
@@ -68,6 +88,17 @@ impl Metrics {
         self.registry().register_collector(Box::new(watched));
     }
 
+    /// A plugin was compiled.
+    pub fn compiled(&self, took: Duration) {
+        self.compiles.inc();
+        self.compile_seconds.inc_by(took.as_secs_f64());
+    }
+
+    /// A plugin was found compiled.
+    pub fn compile_cache_hit(&self) {
+        self.compile_cache_hits.inc();
+    }
+
     /// All of them, in the text format of OpenMetrics 1.0.
     ///
     /// # Errors
@@ -85,8 +116,6 @@ impl Metrics {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::websocket::Message;
 

@@ -4,7 +4,10 @@ use std::{io, path::PathBuf};
 
 use thiserror::Error;
 
-use crate::sandbox::{CallError, template::HANDLER};
+use crate::sandbox::{
+    CallError,
+    template::{HANDLER, TemplateError},
+};
 
 /// A file that can't be used as a plugin: what is wrong, and what to do.
 #[derive(Debug, Error)]
@@ -22,6 +25,15 @@ pub enum Problem {
     /// It can't be read.
     #[error("{0}")]
     Read(#[from] io::Error),
+    /// It is a pipe, a device or a socket.
+    #[error("this is no regular file; give the path of one")]
+    NoFile,
+    /// It is larger than this.
+    #[error(
+        "the file is larger than component_max_bytes={0}: raise that by --set, or make it smaller, \
+         as by `wasm-tools strip`"
+    )]
+    TooLarge(usize),
     /// It has no WebAssembly in it.
     #[error("this is no WebAssembly; build a component with `cargo build --target wasm32-wasip2`")]
     NotWasm,
@@ -34,6 +46,24 @@ pub enum Problem {
     /// It does not validate or compile.
     #[error("not a valid component: {0}")]
     Invalid(String),
+    /// The compiler can't be started, or is lost.
+    #[error("can't run the compiler: {0}")]
+    NoCompiler(io::Error),
+    /// The compiler crashed.
+    #[error("the compiler failed: {0}")]
+    Compiler(String),
+    /// Compiling it takes more memory than this.
+    #[error("to compile it takes more memory than compile_memory_max_bytes={0}")]
+    CompileMemory(u64),
+    /// Compiling it takes more of a processor's time than this.
+    #[error("to compile it takes more of a processor's time than compile_time_max_ms={0}")]
+    CompileTime(u64),
+    /// Compiling it takes longer than this.
+    #[error("to compile it takes longer than compile_wait_max_ms={0}")]
+    CompileWait(u64),
+    /// Its code is larger than this.
+    #[error("its compiled code is larger than code_max_bytes={0}")]
+    CodeTooLarge(usize),
     /// It exports no handler.
     #[error("it exports no `{HANDLER}`, which this host calls; it exports {}", list(.0))]
     NoHandler(Vec<String>),
@@ -57,6 +87,31 @@ pub enum Problem {
     /// A first instance of it failed.
     #[error("its start-up {0}")]
     Start(CallError),
+}
+
+impl From<TemplateError> for Problem {
+    fn from(error: TemplateError) -> Self {
+        match error {
+            TemplateError::Import(error) => Self::OtherImport(format!("{error:#}")),
+            TemplateError::Start(error) => Self::Start(error),
+            TemplateError::Export(error) => Self::OtherType(error.to_string()),
+        }
+    }
+}
+
+impl Problem {
+    /// The setting that refused it, if one did.
+    #[must_use]
+    pub fn limit(&self) -> Option<&'static str> {
+        match self {
+            Self::TooLarge(_) => Some("component_max_bytes"),
+            Self::CompileMemory(_) => Some("compile_memory_max_bytes"),
+            Self::CompileTime(_) => Some("compile_time_max_ms"),
+            Self::CompileWait(_) => Some("compile_wait_max_ms"),
+            Self::CodeTooLarge(_) => Some("code_max_bytes"),
+            _ => None,
+        }
+    }
 }
 
 fn list(names: &[String]) -> String {

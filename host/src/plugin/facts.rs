@@ -1,7 +1,6 @@
 //! What is known of a plugin besides what it does.
 
 use wasmparser::{Parser, Payload};
-use wasmtime::component::Component;
 
 use crate::hibernation::Layout;
 
@@ -24,10 +23,4 @@ pub struct Facts {
 pub(super) fn core_modules(component: &[u8]) -> usize {
     let payloads = Parser::new(0).parse_all(component);
     payloads.filter(|payload| matches!(payload, Ok(Payload::ModuleSection { .. }))).count()
-}
-
-/// The length of a component's compiled code.
-pub(super) fn code_bytes(component: &Component) -> usize {
-    let code = component.image_range();
-    code.end.addr() - code.start.addr()
 }

@@ -1,20 +1,29 @@
 //! Reads, checks and compiles a plugin.
 
-use std::{fmt::Write as _, path::Path, sync::Arc};
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use sha2::{Digest as _, Sha256};
-use wasmtime::{Engine, component::Component};
+use tokio::time::timeout;
+use wasmtime::Engine;
 
 use super::{
     check,
+    compile::{Artifact, Compiled, Compiler, load_code, off_thread},
     error::{LoadError, Problem},
-    facts::{Facts, code_bytes, core_modules},
+    facts::Facts,
+    file,
 };
 use crate::{
     config::Config,
-    hibernation::{self, Baseline, Layout, Rewritten, Unfit},
+    hibernation::{Baseline, Unfit},
     observe::Metrics,
-    sandbox::{Template, engine::unpooled, limits::Limits, template::TemplateError},
+    sandbox::{Template, engine::unpooled, limits::Limits},
     tenant::Tenant,
 };
 
@@ -35,8 +44,10 @@ pub struct Plugin {
 
 /// Loads plugins.
 pub struct Loader {
-    /// Compiles them, and has room for their instances.
+    /// Has room for their instances.
     pub engine: Engine,
+    /// Compiles them.
+    pub compiler: Compiler,
     /// Their settings.
     pub config: Arc<Config>,
     /// Where what they do is counted.
@@ -50,85 +61,73 @@ impl Loader {
     /// # Errors
     /// Every way in which the file can be wrong, each with what to do.
     pub async fn load(&self, path: &Path) -> Result<Plugin, LoadError> {
-        let wrong = |problem| LoadError { path: path.to_owned(), problem };
-        let bytes = tokio::fs::read(path).await.map_err(|error| wrong(error.into()))?;
         let name = path.file_stem().map_or_else(Default::default, |stem| stem.to_string_lossy());
         let tenant = Tenant::new((*name).into(), self.config.clone(), &self.metrics);
-        prepare(&self.engine, tenant, bytes).await.map_err(wrong)
+        self.prepare(tenant.clone(), path.to_owned()).await.map_err(|problem| {
+            // Not logged as a limit that was hit: the error is told anyway.
+            if let Some(limit) = problem.limit() {
+                tenant.metrics.limit(limit);
+            }
+            LoadError { path: path.to_owned(), problem }
+        })
     }
-}
 
-async fn prepare(engine: &Engine, tenant: Arc<Tenant>, bytes: Vec<u8>) -> Result<Plugin, Problem> {
-    check::magic(&bytes)?;
-    let version: [u8; 32] = Sha256::digest(&bytes).into();
-    let (compiler, file_bytes) = (engine.clone(), bytes.len());
-    let Compiled { component, core_modules, rewritten } =
-        off_thread(move || compile(&compiler, bytes)).await?.map_err(Problem::Invalid)?;
-    check::exports(&component)?;
-    let facts = Facts {
-        file_bytes,
-        code_bytes: code_bytes(&component),
-        core_modules,
-        layout: rewritten.as_ref().ok().cloned(),
-        imports: check::imports(&component, rewritten.is_ok())?,
-    };
-    let baseline = baseline(component.clone(), rewritten, version, tenant.config.clone());
-    let template =
-        Template::new(tenant.clone(), &component, baseline).await.map_err(|error| match error {
-            TemplateError::Import(error) => Problem::OtherImport(format!("{error:#}")),
-            TemplateError::Start(error) => Problem::Start(error),
-            TemplateError::Export(error) => Problem::OtherType(error.to_string()),
-        })?;
-    Ok(Plugin {
-        name: tenant.name.clone(),
-        digest: hexadecimal(&version),
-        tenant,
-        facts: Arc::new(facts),
-        template,
-    })
-}
-
-/// A component, and whether it could be rewritten.
-struct Compiled {
-    component: Component,
-    core_modules: usize,
-    rewritten: Result<Layout, Unfit>,
-}
-
-/// Rewrites a component, if that can be, and compiles it.
-fn compile(engine: &Engine, bytes: Vec<u8>) -> Result<Compiled, String> {
-    let core_modules = core_modules(&bytes);
-    let (bytes, rewritten) = match hibernation::rewrite(&bytes) {
-        Ok(Rewritten { bytes, layout }) => (bytes, Ok(layout)),
-        Err(unfit) => (bytes, Err(unfit)),
-    };
-    let component = Component::from_binary(engine, &bytes).map_err(|error| format!("{error:#}"))?;
-    Ok(Compiled { component, core_modules, rewritten })
+    async fn prepare(&self, tenant: Arc<Tenant>, path: PathBuf) -> Result<Plugin, Problem> {
+        let config = tenant.config.clone();
+        let max_bytes = config.component_max_bytes;
+        let bytes = off_thread(move || file::read(&path, max_bytes)).await??;
+        check::magic(&bytes)?;
+        let (version, file_bytes): ([u8; 32], _) = (Sha256::digest(&bytes).into(), bytes.len());
+        let Compiled { artifact, component } =
+            self.compiler.compile(&self.engine, &config, &self.metrics, bytes).await?;
+        check::exports(&component)?;
+        let compiled = &artifact.facts;
+        let facts = Facts {
+            file_bytes,
+            code_bytes: artifact.len_bytes(),
+            core_modules: compiled.core_modules,
+            layout: compiled.rewritten.as_ref().ok().cloned(),
+            imports: check::imports(&component, compiled.rewritten.is_ok())?,
+        };
+        let baseline = baseline(artifact, version, config);
+        let template = Template::new(tenant.clone(), &component, baseline).await?;
+        Ok(Plugin {
+            name: tenant.name.clone(),
+            digest: hexadecimal(&version),
+            tenant,
+            facts: Arc::new(facts),
+            template,
+        })
+    }
 }
 
 /// Takes the image of a fresh instance, if all are alike.
 async fn baseline(
-    component: Component,
-    rewritten: Result<Layout, Unfit>,
+    artifact: Arc<Artifact>,
     version: [u8; 32],
     config: Arc<Config>,
 ) -> Result<Baseline, Unfit> {
-    let layout = rewritten?;
+    let layout = artifact.facts.rewritten.clone()?;
     let id = *version.first_chunk().expect("a SHA-256 has 32 bytes");
+    let unreadable = |error| Unfit::Unreadable(format!("{error:#}"));
+    let engine = unpooled(&config).map_err(unreadable)?;
+    let (own, limits) = (engine.clone(), Limits::new(&config));
     let captured = off_thread(move || {
-        let engine = unpooled(&config).map_err(|error| Unfit::Unreadable(format!("{error:#}")))?;
-        Baseline::capture(&engine, &component, id, layout, Limits::new(&config))
+        let component = load_code(&own, &artifact).map_err(unreadable)?;
+        Baseline::capture(&component, id, layout, limits)
     });
-    captured.await.map_err(|problem| Unfit::Unreadable(problem.to_string()))?
-}
-
-/// Works off the I/O threads: it takes a while.
-async fn off_thread<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Problem> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|panic| Problem::Invalid(format!("the compiler failed: {panic}")))
+    // A first instance ended by itself, and this one does what that did. Should
+    // it not, as where the system had no memory for one of them, it traps.
+    let mut captured = pin!(captured);
+    let wait = Duration::from_millis(config.callback_wait_max_ms);
+    let captured = match timeout(wait, captured.as_mut()).await {
+        Ok(captured) => captured,
+        Err(_) => {
+            engine.increment_epoch();
+            captured.await
+        }
+    };
+    captured.map_err(|problem| Unfit::Unreadable(problem.to_string()))?
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {

@@ -2,10 +2,13 @@
 //! instances are made from. Knows no connections.
 
 mod check;
+mod compile;
 mod error;
 mod facts;
+mod file;
 mod load;
 
-pub use error::LoadError;
+pub use compile::{Cache, Compiler, THIS_PROGRAM, work};
+pub use error::{LoadError, Problem};
 pub use facts::Facts;
 pub use load::{Loader, Plugin};

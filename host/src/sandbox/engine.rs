@@ -1,10 +1,8 @@
 //! The wasmtime engine: how code is compiled, and where instances come from.
 
-use std::path::Path;
-
 use wasmtime::{
-    Cache, CacheConfig, Config as Wasmtime, Engine, InstanceAllocationStrategy,
-    PoolingAllocationConfig, Result, ensure, error::Context as _,
+    Config as Wasmtime, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Result,
+    ensure, error::Context as _,
 };
 
 use super::epochs;
@@ -34,19 +32,12 @@ const TABLE_KEEP_RESIDENT_BYTES: usize = 64 * 1024;
 
 /// Makes the engine, whose guests are interrupted by epochs.
 ///
-/// `cache` is the directory where compiled code is kept between runs, if
-/// anywhere. It is trusted: whoever writes to it decides what runs.
-///
 /// # Errors
-/// A cache directory that can't be used; a machine that can't hold the pool
-/// which the settings ask for.
-pub fn engine(config: &Config, cache: Option<&Path>) -> Result<Engine> {
+/// A machine that can't hold the pool which the settings ask for.
+pub fn engine(config: &Config) -> Result<Engine> {
     check_mappings(config.instances_max)?;
     let mut wasmtime = code(config);
     wasmtime.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config)));
-    if let Some(directory) = cache {
-        wasmtime.cache(Some(open_cache(directory)?));
-    }
     let engine = Engine::new(&wasmtime).with_context(|| {
         format!(
             "can't reserve room for {} instances of {} bytes; lower instances_max or memory_max_bytes",
@@ -57,8 +48,8 @@ pub fn engine(config: &Config, cache: Option<&Path>) -> Result<Engine> {
     Ok(engine)
 }
 
-/// An engine that runs code compiled by [`engine`]'s, without a pool and
-/// without a clock: for instances that serve no connection.
+/// An engine for the same compiled code as [`engine`]'s, without a pool and
+/// without a clock: to compile, and for instances that serve no connection.
 ///
 /// # Errors
 /// Only if the machine can't run WebAssembly.
@@ -119,15 +110,4 @@ fn pool(config: &Config) -> PoolingAllocationConfig {
         pool.pagemap_scan(wasmtime::Enabled::Yes);
     }
     pool
-}
-
-fn open_cache(directory: &Path) -> Result<Cache> {
-    let mut config = CacheConfig::new();
-    config.with_directory(directory);
-    Cache::new(config).with_context(|| {
-        format!(
-            "can't keep compiled code in {}; give another directory by --cache",
-            directory.display()
-        )
-    })
 }

@@ -18,7 +18,7 @@ use wshost::{
     connection::{Places, Shared},
     hibernation::{Settings, Slots, SnapshotStore},
     messaging::{ConnectionId, Hub},
-    plugin::{Loader, Plugin},
+    plugin::{Cache, Compiler, Loader, Plugin},
     sandbox::{self, Instance, Phase, sample_request, types::FrameParam},
     server::{Edge, Host},
 };
@@ -66,9 +66,11 @@ impl Counted {
         let mut config = Config::default();
         settings.iter().for_each(|setting| config.set(setting).unwrap());
         let config = Arc::new(config);
-        let engine = sandbox::engine(&config, Some(&cache())).unwrap();
+        let engine = sandbox::engine(&config).unwrap();
+        let kept = Cache::open(&cache(), config.cache_max_bytes).unwrap();
+        let compiler = Compiler::in_process().with_cache(Some(kept));
         let echo = guest("echo");
-        let loader = Loader { engine, config: config.clone(), metrics: Arc::default() };
+        let loader = Loader { engine, compiler, config: config.clone(), metrics: Arc::default() };
         let plugin = runtime.block_on(loader.load(&echo)).unwrap();
         let snapshots = SnapshotStore::new(Settings {
             memory_max_bytes: config.snapshots_max_bytes,

@@ -22,6 +22,7 @@ mod stack;
 
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
 use wasm_encoder::{Component, ComponentSectionId, RawSection};
 use wasmparser::{
     CanonicalFunction, ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind,
@@ -43,7 +44,7 @@ pub const HANDLES: &str = "wshost:hibernation/handles";
 pub const PRIVATE: &str = "wshost:hibernation/";
 
 /// How much state a component has.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layout {
     /// Mutable globals, of all core instances.
     pub globals: usize,
@@ -55,7 +56,7 @@ pub struct Layout {
 
 /// A stack in a memory: it grows down, and nothing below its pointer is alive
 /// between two calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stack {
     /// The memory's number.
     pub memory: usize,

@@ -195,13 +195,13 @@ fn fit_global(global: GlobalType) -> Result<GlobalType, Unfit> {
 /// time alike. `memory.init` only copies.)
 fn fit_operator(operator: &Operator<'_>) -> Result<(), Unfit> {
     Err(match operator {
-        Operator::TableSet { .. } => Unfit::TableChanged("table.set"),
-        Operator::TableGrow { .. } => Unfit::TableChanged("table.grow"),
-        Operator::TableFill { .. } => Unfit::TableChanged("table.fill"),
-        Operator::TableCopy { .. } => Unfit::TableChanged("table.copy"),
-        Operator::TableInit { .. } => Unfit::TableChanged("table.init"),
-        Operator::ElemDrop { .. } => Unfit::SegmentDropped("elem.drop"),
-        Operator::DataDrop { .. } => Unfit::SegmentDropped("data.drop"),
+        Operator::TableSet { .. } => Unfit::TableChanged("table.set".into()),
+        Operator::TableGrow { .. } => Unfit::TableChanged("table.grow".into()),
+        Operator::TableFill { .. } => Unfit::TableChanged("table.fill".into()),
+        Operator::TableCopy { .. } => Unfit::TableChanged("table.copy".into()),
+        Operator::TableInit { .. } => Unfit::TableChanged("table.init".into()),
+        Operator::ElemDrop { .. } => Unfit::SegmentDropped("elem.drop".into()),
+        Operator::DataDrop { .. } => Unfit::SegmentDropped("data.drop".into()),
         _ => return Ok(()),
     })
 }

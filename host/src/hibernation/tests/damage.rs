@@ -75,8 +75,7 @@ fn a_start_function_that_calls_the_host_keeps_a_plugin_awake() {
     let engine = crate::sandbox::engine::unpooled(&crate::config::Config::default()).unwrap();
     let component = wasmtime::component::Component::from_binary(&engine, &rewritten.bytes).unwrap();
     let limits = wasmtime::StoreLimits::default();
-    let unfit = super::Baseline::capture(&engine, &component, PLUGIN, rewritten.layout, limits)
-        .unwrap_err();
+    let unfit = super::Baseline::capture(&component, PLUGIN, rewritten.layout, limits).unwrap_err();
     assert!(matches!(&unfit, Unfit::StartCallsHost(why) if why.contains("now")), "{unfit}");
 }
 

@@ -38,14 +38,9 @@ impl Rig {
         let rewritten = rewrite(&wat::parse_str(wat).unwrap()).unwrap();
         let engine = unpooled(&Config::default()).unwrap();
         let component = Component::from_binary(&engine, &rewritten.bytes).unwrap();
-        let baseline = Baseline::capture(
-            &engine,
-            &component,
-            PLUGIN,
-            rewritten.layout,
-            StoreLimits::default(),
-        )
-        .unwrap();
+        let baseline =
+            Baseline::capture(&component, PLUGIN, rewritten.layout, StoreLimits::default())
+                .unwrap();
         let mut linker = Linker::new(&engine);
         add_to_linker(&mut linker, |transfer| transfer).unwrap();
         Self { engine, component, linker, baseline: Arc::new(baseline.with_scan(scan)) }

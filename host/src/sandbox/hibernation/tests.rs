@@ -10,7 +10,7 @@ use super::{Snapshot, StaysAwake};
 use crate::{
     config::Config,
     messaging::ConnectionId,
-    plugin::{Loader, Plugin},
+    plugin::{Cache, Compiler, Loader, Plugin},
     sandbox::{
         Instance, Phase, RestoreError, Template,
         engine::engine,
@@ -23,8 +23,10 @@ use crate::{
 async fn load(guests: &[&str], instances: usize) -> Vec<Plugin> {
     let mut config = Config::default();
     config.set(&format!("instances_max={instances}")).unwrap();
-    let engine = engine(&config, Some(&target().join("wshost-tests-cache"))).unwrap();
-    let loader = Loader { engine, config: Arc::new(config), metrics: Arc::default() };
+    let engine = engine(&config).unwrap();
+    let cache = Cache::open(&target().join("wshost-tests-cache"), config.cache_max_bytes).unwrap();
+    let compiler = Compiler::in_process().with_cache(Some(cache));
+    let loader = Loader { engine, compiler, config: Arc::new(config), metrics: Arc::default() };
     let mut plugins = Vec::new();
     for guest in guests {
         plugins.push(loader.load(&component(guest)).await.unwrap());

@@ -1,0 +1,21 @@
+//! `wshost compile`: the worker that `run` and `check` start. Not for people.
+
+use anyhow::Result;
+use clap::Args;
+
+use super::run;
+use crate::plugin;
+
+/// Compiles a component from standard input, for the host that started it.
+#[derive(Args)]
+pub(super) struct Compile {
+    /// A setting of the host's
+    #[arg(long, value_name = "NAME=VALUE")]
+    set: Vec<String>,
+}
+
+impl Compile {
+    pub(super) fn run(self) -> Result<()> {
+        plugin::work(&run::config(&self.set)?)
+    }
+}
