@@ -5,12 +5,13 @@ use anyhow::Result;
 use crate::{
     autobahn,
     build::{self, cargo, run},
-    fuzz, python,
+    deny, fuzz, python,
 };
 
 /// Runs all checks and tests, the quick ones first.
 pub(crate) fn all() -> Result<()> {
     run(&mut cargo(&["fmt", "--all", "--check"]))?;
+    deny::check()?;
     fuzz::lint()?;
     build::guests()?;
     build::host()?;

@@ -4,6 +4,7 @@ mod autobahn;
 mod bench;
 mod build;
 mod checks;
+mod deny;
 mod fuzz;
 mod python;
 mod server;
@@ -40,6 +41,7 @@ fn run() -> Result<()> {
         Some("test") => checks::all(),
         Some("docs") => build::docs(),
         Some("bench") => bench::bench(arguments),
+        Some("deny") => deny::check(),
         Some("fuzz") => fuzz::command(arguments),
         Some("autobahn") => autobahn::command(arguments),
         Some("help" | "--help" | "-h") | None => {
@@ -58,5 +60,5 @@ fn project() -> PathBuf {
 }
 
 fn help() -> String {
-    [HELP, autobahn::HELP, bench::HELP, fuzz::HELP].join("\n")
+    [HELP, autobahn::HELP, bench::HELP, deny::HELP, fuzz::HELP].join("\n")
 }

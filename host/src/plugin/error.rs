@@ -4,9 +4,12 @@ use std::{io, path::PathBuf};
 
 use thiserror::Error;
 
-use crate::sandbox::{
-    CallError,
-    template::{HANDLER, TemplateError},
+use crate::{
+    observe::printable,
+    sandbox::{
+        CallError,
+        template::{HANDLER, TemplateError},
+    },
 };
 
 /// A file that can't be used as a plugin: what is wrong, and what to do.
@@ -69,7 +72,8 @@ pub enum Problem {
     NoHandler(Vec<String>),
     /// It exports the handler of another version of the contract.
     #[error(
-        "it is made for `{0}`, and this host speaks `{HANDLER}`; build it with the SDK of this version"
+        "it is made for {name}, and this host speaks `{HANDLER}`; build it with the SDK of this version",
+        name = shown(.0)
     )]
     OtherVersion(String),
     /// A function of the handler is not there.
@@ -92,9 +96,9 @@ pub enum Problem {
 impl From<TemplateError> for Problem {
     fn from(error: TemplateError) -> Self {
         match error {
-            TemplateError::Import(error) => Self::OtherImport(format!("{error:#}")),
+            TemplateError::Import(error) => Self::OtherImport(text(&error)),
             TemplateError::Start(error) => Self::Start(error),
-            TemplateError::Export(error) => Self::OtherType(error.to_string()),
+            TemplateError::Export(error) => Self::OtherType(text(&error)),
         }
     }
 }
@@ -114,9 +118,42 @@ impl Problem {
     }
 }
 
+/// How much is shown of what wasmtime says of a component, with names of its own.
+const TEXT_MAX_BYTES: usize = 4096;
+
+/// What wasmtime says, with its causes.
+pub(super) fn text(error: &wasmtime::Error) -> String {
+    printable(&format!("{error:#}"), TEXT_MAX_BYTES).into_owned()
+}
+
+/// Names of a component's that an error shows, and of each how much.
+const NAMES_MAX: usize = 20;
+const NAME_MAX_BYTES: usize = 200;
+
 fn list(names: &[String]) -> String {
     if names.is_empty() {
         return "nothing".to_owned();
     }
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    let mut shown: Vec<_> = names.iter().take(NAMES_MAX).map(|name| shown(name)).collect();
+    if names.len() > NAMES_MAX {
+        shown.push(format!("and {} more", names.len() - NAMES_MAX));
+    }
+    shown.join(", ")
+}
+
+fn shown(name: &str) -> String {
+    format!("`{}`", printable(name, NAME_MAX_BYTES))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_component_decides_neither_how_long_an_error_is_nor_its_lines() {
+        let names = vec!["x\n".repeat(100_000); 100_000];
+        let error = Problem::NotGranted(names).to_string();
+        assert!(error.len() < 10_000 && !error.contains('\n'), "{error}");
+        assert!(error.contains("and 99980 more"), "{error}");
+    }
 }

@@ -136,3 +136,26 @@ fn hexadecimal(bytes: &[u8]) -> String {
         text
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_fresh_instance_that_never_ends_holds_up_no_load() {
+        let loops = r#"(component
+            (core module $m (func $s (loop (br 0))) (start $s))
+            (core instance (instantiate $m)))"#;
+        let mut config = Config::default();
+        config.set("callback_wait_max_ms=1").unwrap();
+        let (engine, metrics) = (unpooled(&config).unwrap(), Metrics::default());
+        let component = wat::parse_str(loops).unwrap();
+        let compiled = Compiler::in_process().compile(&engine, &config, &metrics, component).await;
+        let artifact = compiled.ok().unwrap().artifact;
+        let unfit = baseline(artifact, [0; 32], config.into()).await.unwrap_err();
+        assert!(
+            matches!(&unfit, Unfit::StartCallsHost(why) if why.contains("interrupt")),
+            "{unfit}"
+        );
+    }
+}

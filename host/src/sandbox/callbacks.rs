@@ -131,8 +131,9 @@ impl Found {
         }
         // SAFETY: it was found by a `Checked` of the callback of this name, whose
         // type was checked when that was made. It is the component's, the same in
-        // each of its instances; and an index that was made for one component
-        // finds nothing in another.
+        // each of its instances, as it names no resource, whose type would be an
+        // instance's own; and an index that was made for one component finds
+        // nothing in another.
         Some(unsafe { TypedFunc::new_unchecked(self.function) })
     }
 }

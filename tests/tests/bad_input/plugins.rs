@@ -76,6 +76,20 @@ async fn a_directory() {
     assert!(finished.only_line().contains("directory"), "{finished:?}");
 }
 
+/// Reading them might never begin, or never end.
+#[tokio::test]
+async fn a_pipe_and_a_device() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let pipe = directory.path().join("plugin.wasm");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0)
+        .expect("a pipe can be made");
+    for path in [&*pipe, Path::new("/dev/zero")] {
+        let finished = run_at(path).await;
+        assert!(finished.only_line().contains("no regular file"), "{finished:?}");
+    }
+}
+
 #[tokio::test]
 async fn what_is_no_webassembly() {
     for content in [&b""[..], b"\0as", b"#!/bin/sh\necho hello\n", &[0xff; 1000]] {

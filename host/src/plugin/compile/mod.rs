@@ -23,7 +23,7 @@ use wasmtime::{Engine, component::Component};
 pub(super) use self::{artifact::Artifact, machine_code::load_code};
 use self::{artifact::compile, cache::Key};
 pub use self::{cache::Cache, worker::work};
-use super::error::Problem;
+use super::error::{Problem, text};
 use crate::{config::Config, observe::Metrics};
 
 /// The program that this process runs, even if its file was replaced since.
@@ -71,6 +71,7 @@ impl Compiler {
         let kept = self.cache.clone().zip(Key::new(program, engine, &component));
         if let Some(found) = find(kept.clone(), engine.clone()).await? {
             metrics.compile_cache_hit();
+            tracing::debug!("found compiled");
             return found.checked(config);
         }
         // The semaphore is never closed.
@@ -80,7 +81,9 @@ impl Compiler {
             Some(program) => process::compile(program, config, &component).await?,
             None => {
                 let engine = engine.clone();
-                off_thread(move || compile(&engine, &component)).await?.map_err(invalid)?
+                off_thread(move || compile(&engine, &component))
+                    .await?
+                    .map_err(|error| invalid(&error))?
             }
         };
         metrics.compiled(started.elapsed());
@@ -112,7 +115,7 @@ async fn keep(
     artifact: Artifact,
 ) -> Result<Compiled, Problem> {
     off_thread(move || {
-        let compiled = load(&engine, artifact).map_err(invalid)?;
+        let compiled = load(&engine, artifact).map_err(|error| invalid(&error))?;
         if let Some((cache, key)) = kept {
             cache.write(&key, &compiled.artifact);
         }
@@ -126,9 +129,8 @@ fn load(engine: &Engine, artifact: Artifact) -> wasmtime::Result<Compiled> {
     Ok(Compiled { artifact: Arc::new(artifact), component })
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it maps an error")]
-fn invalid(error: wasmtime::Error) -> Problem {
-    Problem::Invalid(format!("{error:#}"))
+fn invalid(error: &wasmtime::Error) -> Problem {
+    Problem::Invalid(text(error))
 }
 
 /// A component that was compiled, and what it was made of.
