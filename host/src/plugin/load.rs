@@ -79,7 +79,7 @@ impl Loader {
         check::magic(&bytes)?;
         let (version, file_bytes): ([u8; 32], _) = (Sha256::digest(&bytes).into(), bytes.len());
         let Compiled { artifact, component } =
-            self.compiler.compile(&self.engine, &config, &self.metrics, bytes).await?;
+            self.compiler.compile(&self.engine, &tenant, &self.metrics, bytes).await?;
         check::exports(&component)?;
         let compiled = &artifact.facts;
         let facts = Facts {
@@ -149,10 +149,11 @@ mod tests {
         let mut config = Config::default();
         config.set("callback_wait_max_ms=1").unwrap();
         let (engine, metrics) = (unpooled(&config).unwrap(), Metrics::default());
+        let tenant = Tenant::new("test".into(), Arc::new(config), &metrics);
         let component = wat::parse_str(loops).unwrap();
-        let compiled = Compiler::in_process().compile(&engine, &config, &metrics, component).await;
+        let compiled = Compiler::in_process().compile(&engine, &tenant, &metrics, component).await;
         let artifact = compiled.ok().unwrap().artifact;
-        let unfit = baseline(artifact, [0; 32], config.into()).await.unwrap_err();
+        let unfit = baseline(artifact, [0; 32], tenant.config.clone()).await.unwrap_err();
         assert!(
             matches!(&unfit, Unfit::StartCallsHost(why) if why.contains("interrupt")),
             "{unfit}"

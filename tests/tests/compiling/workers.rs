@@ -65,7 +65,7 @@ async fn a_worker_that_crashes_or_lies_is_an_error() {
         ("kill -s SEGV $$", "the compiler failed: signal: 11 (SIGSEGV)"),
         ("echo 'oh dear' >&2; exit 3", "the compiler failed: exit status: 3: oh dear"),
         ("exit 1", "the compiler failed: exit status: 1"),
-        ("echo no code", "the compiler failed: it is damaged"),
+        ("echo no code", "the compiler failed: what it made can't be used: it is damaged"),
         ("while :; do echo lots; done", "code_max_bytes=1024"),
     ] {
         let error = said(text, &["code_max_bytes=1024"]).await;

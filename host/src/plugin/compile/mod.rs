@@ -24,7 +24,7 @@ pub(super) use self::{artifact::Artifact, machine_code::load_code};
 use self::{artifact::compile, cache::Key};
 pub use self::{cache::Cache, worker::work};
 use super::error::{Problem, text};
-use crate::{config::Config, observe::Metrics};
+use crate::{config::Config, observe::Metrics, tenant::Tenant};
 
 /// The program that this process runs, even if its file was replaced since.
 pub const THIS_PROGRAM: &str = "/proc/self/exe";
@@ -63,15 +63,16 @@ impl Compiler {
     pub(super) async fn compile(
         &self,
         engine: &Engine,
-        config: &Config,
+        tenant: &Tenant,
         metrics: &Metrics,
         component: Vec<u8>,
     ) -> Result<Compiled, Problem> {
+        let config = &tenant.config;
         let program = self.worker.as_deref().unwrap_or(Path::new(THIS_PROGRAM));
         let kept = self.cache.clone().zip(Key::new(program, engine, &component));
         if let Some(found) = find(kept.clone(), engine.clone()).await? {
             metrics.compile_cache_hit();
-            tracing::debug!("found compiled");
+            tracing::debug!(plugin = %tenant.name, "found compiled");
             return found.checked(config);
         }
         // The semaphore is never closed.
@@ -87,7 +88,7 @@ impl Compiler {
             }
         };
         metrics.compiled(started.elapsed());
-        tracing::info!(took = ?started.elapsed(), "compiled");
+        tracing::info!(plugin = %tenant.name, took = ?started.elapsed(), "compiled");
         keep(kept, engine.clone(), artifact).await?.checked(config)
     }
 }

@@ -58,7 +58,8 @@ async fn run(program: &Path, config: &Config, component: &[u8]) -> Result<Artifa
     // Kept open until here: at its end the worker gives up.
     drop(input);
     if status.success() {
-        return Artifact::read(made).map_err(|error| Problem::Compiler(error.to_string()));
+        return Artifact::read(made)
+            .map_err(|error| Problem::Compiler(format!("what it made can't be used: {error}")));
     }
     let said = String::from_utf8_lossy(&said.unwrap_or_default()).into_owned();
     Err(failure(status, &said, config))
