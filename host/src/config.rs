@@ -348,9 +348,10 @@ settings! {
     close_timeout_ms: u64 = 5_000, 1 => HOUR_MS;
     /// How long connections have to end when the host is told to stop.
     shutdown_timeout_ms: u64 = 30_000, 1 => HOUR_MS;
-    /// The largest head of a request: request line and header fields.
+    /// The largest head of a request, request line and header fields; also, what the
+    /// header fields may take that a handler gives to a response.
     header_max_bytes: usize = 32 * KIB, 8 * KIB => MIB;
-    /// How many header fields a request may have.
+    /// How many header fields a request may have, and a handler may give to a response.
     headers_max: usize = 100, 1 => 10_000;
     /// How many instances are awake at once. When more are needed, those whose
     /// connections were idle for longest are put to sleep.

@@ -10,6 +10,7 @@ use hyper::{
 
 use super::{body::Whole, strict::Ambiguous};
 use crate::{
+    config::Config,
     sandbox::types,
     websocket::handshake::{HandshakeError, is_allowed_on_response, upgrade_required_headers},
 };
@@ -77,13 +78,14 @@ pub(super) fn opening(http1: bool, handshake: HeaderMap, extra: HeaderMap) -> An
 /// A response of the handler's.
 ///
 /// # Errors
-/// A status or header that is not valid, or that is the host's to set.
-pub(super) fn of_handler(response: types::Response) -> Result<Answer, String> {
+/// A status or header that is not valid, or that is the host's to set; too many
+/// headers.
+pub(super) fn of_handler(response: types::Response, config: &Config) -> Result<Answer, String> {
     let status = StatusCode::from_u16(response.status)
         .ok()
         .filter(|status| (200..=599).contains(&status.as_u16()))
         .ok_or_else(|| format!("the status {}, which is not from 200 to 599", response.status))?;
-    let headers = headers(&response.headers)?;
+    let headers = headers(&response.headers, config)?;
     let mut answer: Answer = Response::new(Bytes::from(response.body).into());
     *answer.status_mut() = status;
     *answer.headers_mut() = headers;
@@ -93,8 +95,20 @@ pub(super) fn of_handler(response: types::Response) -> Result<Answer, String> {
 /// Header fields of the handler's.
 ///
 /// # Errors
-/// One that is not valid, or that is the host's to set.
-pub(super) fn headers(fields: &[(String, Vec<u8>)]) -> Result<HeaderMap, String> {
+/// One that is not valid, or that is the host's to set; more than a request may
+/// have. A map of headers can't hold any number of them.
+pub(super) fn headers(fields: &[(String, Vec<u8>)], config: &Config) -> Result<HeaderMap, String> {
+    let (count, max) = (fields.len(), config.headers_max);
+    if count > max {
+        return Err(format!("{count} header fields, and {max} are allowed (headers_max)"));
+    }
+    let bytes: usize = fields.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if bytes > config.header_max_bytes {
+        let max = config.header_max_bytes;
+        return Err(format!(
+            "header fields of {bytes} bytes, and {max} are allowed (header_max_bytes)"
+        ));
+    }
     let mut headers = HeaderMap::with_capacity(fields.len());
     for (name, value) in fields {
         let known = HeaderName::from_bytes(name.as_bytes())
@@ -118,25 +132,38 @@ mod tests {
     }
 
     #[test]
+    fn headers_are_counted() {
+        let config = Config::default();
+        let many = vec![("x-a".to_owned(), vec![]); config.headers_max];
+        assert_eq!(headers(&many, &config).unwrap().len(), config.headers_max);
+        let too_many = [&many[..], &field("x-b", b"")].concat();
+        assert!(headers(&too_many, &config).unwrap_err().contains("headers_max"));
+        let too_large = field("x-a", &vec![b'x'; config.header_max_bytes]);
+        assert!(headers(&too_large, &config).unwrap_err().contains("header_max_bytes"));
+    }
+
+    #[test]
     fn headers_that_are_not_valid_are_named() {
-        assert!(headers(&field("x-a", b"b")).is_ok());
+        let config = Config::default();
+        assert!(headers(&field("x-a", b"b"), &config).is_ok());
         for (name, value, says) in [
             ("x a", &b"b"[..], "not valid"),
             ("x-a", b"b\r\nset-cookie: c", "`x-a`"),
             ("Connection", b"close", "host's to set"),
             ("sec-websocket-accept", b"x", "host's to set"),
         ] {
-            let error = headers(&field(name, value)).unwrap_err();
+            let error = headers(&field(name, value), &config).unwrap_err();
             assert!(error.contains(says), "{error}");
         }
     }
 
     #[test]
     fn a_status_is_from_200_to_599() {
+        let config = Config::default();
         let response = |status| types::Response { status, headers: vec![], body: vec![] };
-        assert_eq!(of_handler(response(404)).unwrap().status(), 404);
+        assert_eq!(of_handler(response(404), &config).unwrap().status(), 404);
         for status in [0, 101, 199, 600] {
-            assert!(of_handler(response(status)).is_err());
+            assert!(of_handler(response(status), &config).is_err());
         }
     }
 }

@@ -139,9 +139,8 @@ where
                 (RequestResult::Accepted, response)
             })
         }
-        (types::Answer::Respond(own), _) => {
-            response::of_handler(own).map(|answer| (RequestResult::Answered, answer))
-        }
+        (types::Answer::Respond(own), _) => response::of_handler(own, &host.shared.config)
+            .map(|answer| (RequestResult::Answered, answer)),
         (types::Answer::Refuse, _) => {
             let answer = response::plain(StatusCode::BAD_REQUEST, "the request was refused");
             Ok((RequestResult::Refused, answer))
@@ -217,8 +216,8 @@ struct Accepted {
 fn accepted(host: &Host, handshake: &Handshake, accept: &Accept) -> Result<Accepted, String> {
     let subprotocol = accept.subprotocol.as_deref();
     let mut own = handshake.response_headers(subprotocol).map_err(|error| error.to_string())?;
-    let extra = response::headers(&accept.headers)?;
     let config = &host.shared.config;
+    let extra = response::headers(&accept.headers, config)?;
     let options = Options::new(&accept.options, config)?;
     let deflate = deflate_options(&accept.options, config).map_err(|error| error.to_string())?;
     let agreed = deflate.and_then(|options| handshake.offers.deflate(&options));
