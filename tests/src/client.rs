@@ -191,6 +191,16 @@ impl Client {
         while let Some(Ok(_)) = patiently("the end of a connection", self.socket.next()).await {}
     }
 
+    /// Closes, if it is open still, and reads to the end, whatever comes.
+    ///
+    /// # Panics
+    /// If there is no end.
+    pub async fn finish_after_close(mut self) {
+        // Fails where the host has closed it.
+        let _ = patiently("the host to take a Close", self.socket.send(Message::Close(None))).await;
+        self.finish().await;
+    }
+
     /// Messages until the Close, whose code is returned with them.
     ///
     /// # Panics

@@ -14,7 +14,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::{Mutex, oneshot};
 
-use crate::{Identity, Log, Trust, exchange, paths, patiently};
+use crate::{Identity, Log, Trust, Usage, exchange, paths, patiently};
 
 /// A running host. It is killed when dropped.
 #[derive(Debug)]
@@ -31,6 +31,7 @@ pub struct HostBuilder {
     plugin: PathBuf,
     arguments: Vec<OsString>,
     cache: PathBuf,
+    log: &'static str,
     trust: Option<Trust>,
     files_max: Option<u64>,
 }
@@ -47,6 +48,7 @@ impl Host {
             plugin: plugin.to_owned(),
             arguments: Vec::new(),
             cache: paths::cache(),
+            log: "info,guest=trace,wshost=trace",
             trust: None,
             files_max: None,
         }
@@ -78,6 +80,14 @@ impl Host {
     /// Its process's id.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// What it takes of the machine.
+    ///
+    /// # Panics
+    /// If it is not there any more.
+    pub fn usage(&self) -> Usage {
+        Usage::of(self.pid()).expect("the host is there")
     }
 
     /// Its log.
@@ -262,6 +272,14 @@ impl HostBuilder {
         self
     }
 
+    /// With a log of these levels. Else everything is in it, which one that runs
+    /// for long should not keep.
+    #[must_use]
+    pub fn log(mut self, levels: &'static str) -> Self {
+        self.log = levels;
+        self
+    }
+
     /// Starts it, and waits until it listens.
     ///
     /// # Panics
@@ -270,7 +288,7 @@ impl HostBuilder {
         let mut child = program(self.files_max)
             .arg("run")
             .arg(self.plugin)
-            .args(["--listen", "127.0.0.1:0", "--log", "info,guest=trace,wshost=trace"])
+            .args(["--listen", "127.0.0.1:0", "--log", self.log])
             .args(["--internal", "127.0.0.1:0"])
             // Before those that the test gives.
             .args(["--set", "hibernate_grace_ms=0"])

@@ -12,6 +12,7 @@
 
 mod ask;
 mod client;
+mod crowd;
 mod deflate;
 mod frame;
 mod host;
@@ -20,14 +21,17 @@ mod mode;
 mod paths;
 mod program;
 mod raw;
+pub mod soak;
 mod tls;
 mod transport;
+mod usage;
 
 use std::{future::Future, time::Duration};
 
 pub use self::{
     ask::Ask,
     client::{Client, Receiver, Sender},
+    crowd::{Crowd, NOISE, Talk, counting, echoing},
     deflate::{Inflater, deflated},
     frame::{BINARY, CLOSE, CONTINUATION, Frame, PING, PONG, TEXT, close_payload},
     host::{Host, HostBuilder},
@@ -38,6 +42,7 @@ pub use self::{
     raw::Raw,
     tls::{Identity, Trust},
     transport::{Http2, Response, exchange, exchange_over, exchange_pieces},
+    usage::Usage,
 };
 pub use http_body_util::Empty;
 pub use hyper;

@@ -22,6 +22,7 @@ impl Act {
             },
             Self::Recurse => _ = black_box(recurse(black_box(0))),
             Self::Grow(bytes) => black_box(vec![1_u8; bytes]).leak().fill(2),
+            Self::Exit(code) => std::process::exit(code),
             Self::Log(level, line) => log::log!(target: "scripted", level, "{line}"),
             Self::Print(line) => println!("{line}"),
             Self::Eprint(line) => eprintln!("{line}"),

@@ -32,6 +32,7 @@ pub(crate) fn run(mut state: Scripted) -> Result<Accept<Scripted>, Response> {
         match word.parse() {
             Ok(Word::Act(act)) => act.run(),
             Ok(Word::Call(call)) => state.notes.push(call.run().into_note()),
+            Ok(Word::Times(times)) => times.run(&mut Vec::new()),
             _ => {}
         }
     }
@@ -88,7 +89,7 @@ fn extend(accept: Accept<Scripted>, word: &str) -> Result<Accept<Scripted>, Word
         "compress" => accept.compress(deflate(argument).ok_or_else(bad)?),
         "only" => accept.callbacks(callbacks(argument)),
         _ => match word.parse()? {
-            Word::Act(_) | Word::Call(_) => accept, // was run before
+            Word::Act(_) | Word::Call(_) | Word::Times(_) => accept, // was run before
             _ => return Err(WordError::Unknown(name.to_owned())),
         },
     })

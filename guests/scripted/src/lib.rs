@@ -10,6 +10,7 @@ mod act;
 mod churn;
 mod init;
 mod report;
+mod times;
 pub mod word;
 
 use wshost_sdk::__private::unchecked;
@@ -110,6 +111,7 @@ impl Scripted {
                 Ok(Word::Act(act)) => act.run(),
                 Ok(Word::Call(call)) => commands.extend(call.run().into_answer().map(text)),
                 Ok(Word::Report(report)) => commands.extend(self.report(report, frame)),
+                Ok(Word::Times(times)) => times.run(&mut commands),
                 Err(error) => commands.push(text(error.to_string())),
             }
         }

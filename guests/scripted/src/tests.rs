@@ -214,3 +214,13 @@ fn another_version_counts_on() {
     assert_eq!(new.text("count").texts(), ["count 2"]);
     assert!(request("/").restore::<Scripted>("x", "old").is_err());
 }
+
+#[test]
+fn words_are_repeated() {
+    let mut connection = open();
+    let texts = connection.text("times:2:text:a#+text:b").texts();
+    assert_eq!(texts, ["a0", "b", "a1", "b", "times 2"]);
+    assert_eq!(connection.text("times:1:count").texts(), ["times 1 count can't be repeated"]);
+    let refused = connection.text("times:2:timer:0:x").texts();
+    assert!(refused[0].starts_with("times 2 error invalid"), "{refused:?}");
+}

@@ -12,7 +12,7 @@
 //! | `options:idle=MS` `options:idle=infinity` `options:max=BYTES` | change options |
 //! | `hibernate` | ask for hibernation |
 //! | `wait:MS` | wait in a host call |
-//! | `trap` `panic:T` `loop` `recurse` `grow:BYTES` | misbehave; see [`Act`] |
+//! | `trap` `panic:T` `loop` `recurse` `grow:BYTES` `exit:CODE` | misbehave; see [`Act`] |
 //! | `log:LEVEL:T` `print:T` `eprint:T` | write a line |
 //! | `print-part:T` `eprint-part:T` | write a part of a line |
 //! | `dbg:T` | writes what `dbg!` makes of it |
@@ -29,6 +29,7 @@
 //! | `frames-batch` | sends `batch N`, the number of frames in this call |
 //! | `echo` | sends back this frame |
 //! | `churn:SEED` | changes state of many kinds; sends `churn N DIGEST` |
+//! | `times:N:W+W` | does these words N times, `#` in them being the round; sends `times DONE`, and the last of the errors |
 //!
 //! A host call that fails sends `error E`, E being the error's name in the
 //! contract and its text.
@@ -54,6 +55,17 @@ pub enum Word {
     Call(Call),
     /// Something to tell.
     Report(Report),
+    /// Something to do again and again.
+    Times(Times),
+}
+
+/// Words to be done so many times.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Times {
+    /// How many times.
+    pub(crate) count: u64,
+    /// The words, joined by `+`.
+    pub(crate) words: String,
 }
 
 /// Something to do at once.
@@ -71,6 +83,8 @@ pub enum Act {
     Recurse,
     /// Allocates so many bytes, and keeps them.
     Grow(usize),
+    /// Ends the program with this status.
+    Exit(i32),
     /// Writes to the log, target `scripted`.
     Log(Level, String),
     /// Writes a line to standard output.
@@ -189,6 +203,7 @@ impl FromStr for Word {
             "frames-batch" => Self::Report(Report::Batch),
             "echo" => Self::Report(Report::Echo),
             "churn" => Self::Report(Report::Churn(number(argument).ok_or_else(bad)?)),
+            "times" => Self::Times(times(argument).ok_or_else(bad)?),
             _ => return Err(WordError::Unknown(name.to_owned())),
         })
     }
@@ -228,6 +243,7 @@ fn act(name: &str, argument: &str) -> Meaning<Act> {
         "loop" => Some(Act::Loop),
         "recurse" => Some(Act::Recurse),
         "grow" => number(argument).map(Act::Grow),
+        "exit" => number(argument).map(Act::Exit),
         "log" => {
             let (level, line) = cut(argument);
             number(level).map(|level| Act::Log(level, line.to_owned()))
@@ -258,6 +274,11 @@ fn call(name: &str, argument: &str) -> Meaning<Call> {
         "send" => Call::Send(to, said),
         _ => return None,
     }))
+}
+
+fn times(argument: &str) -> Option<Times> {
+    let (count, words) = argument.split_once(':')?;
+    Some(Times { count: number(count)?, words: words.to_owned() })
 }
 
 fn option_changes(argument: &str) -> Option<OptionChanges> {
@@ -316,9 +337,17 @@ mod tests {
 
     #[test]
     fn arguments_are_checked() {
-        for text in
-            ["close:x", "binary:0g", "bytes:-1", "timer:x", "log:loud:x", "options:idle", "churn:x"]
-        {
+        for text in [
+            "close:x",
+            "binary:0g",
+            "bytes:-1",
+            "timer:x",
+            "log:loud:x",
+            "options:idle",
+            "churn:x",
+            "times:2",
+            "times:x:text:y",
+        ] {
             assert!(matches!(text.parse::<Word>(), Err(WordError::Argument(_))), "{text}");
         }
         assert_eq!("nope:1".parse::<Word>(), Err(WordError::Unknown("nope".into())));
