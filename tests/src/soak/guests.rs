@@ -54,7 +54,7 @@ pub(super) async fn hostile(scene: Arc<Scene>, seed: u64) {
             client.finish_after_close().await;
         });
         if let Err(what) = failed.await {
-            scene.tally.lost(format!("the end of a hostile guest, `{script}`: {what}"));
+            scene.lost(&format!("the end of a hostile guest, `{script}`"), &what);
         }
     }
 }

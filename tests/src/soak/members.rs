@@ -29,7 +29,7 @@ pub(super) async fn member(scene: Arc<Scene>, number: usize, seed: u64) {
         let (seed, shared) = (random.random(), scene.clone());
         scene.tally.came();
         if let Err(what) = guarded(session(shared, number, seed)).await {
-            scene.tally.lost(format!("member {number}: {what}"));
+            scene.lost(&format!("member {number}"), &what);
         }
     }
 }
@@ -194,7 +194,7 @@ async fn pinger(scene: &Scene, ask: Ask, mut random: SmallRng) {
 /// Publishes numbers to a topic, each one higher than the last.
 pub(super) async fn publisher(scene: Arc<Scene>, topic: usize, seed: u64) {
     if let Err(what) = guarded(publish(scene.clone(), topic, seed)).await {
-        scene.tally.lost(format!("publisher {topic}: {what}"));
+        scene.lost(&format!("publisher {topic}"), &what);
     }
 }
 

@@ -30,16 +30,17 @@ use self::tally::Tally;
 use crate::{Host, raise_socket_limit};
 
 /// What the host is told: little time and room, so that all limits are met.
-const SETTINGS: [&str; 8] = [
-    "instances_max=500",
+const SETTINGS: [&str; 7] = [
+    "instances_max=200",
     "instance_wait_max_ms=30000",
     "hibernate_grace_ms=20",
     "hibernate_idle_ms=2000",
     "spill_above_bytes=100000",
-    "callback_time_max_ms=250",
     "close_timeout_ms=2000",
     "handshake_timeout_ms=20000",
 ];
+/// How many lines of the host's log are shown of a loss.
+const SAID: usize = 5;
 /// The time from one look at the host to the next.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -65,14 +66,17 @@ struct Scene {
 }
 
 impl Scene {
-    fn is_over(&self) -> bool {
-        *self.stop.borrow()
-    }
-
     /// Once it is over.
     async fn over(&self) {
         // Fails where nobody is left to end it.
         let _ = self.stop.clone().wait_for(|over| *over).await;
+    }
+
+    /// One who behaves well has not got what it should. The host may have said why.
+    fn lost(&self, who: &str, what: &str) {
+        let lines = self.host.log().lines();
+        let said = lines[lines.len().saturating_sub(SAID)..].join("\n  ");
+        self.tally.lost(format!("{who}: {what}\n  {said}"));
     }
 
     /// Waits some milliseconds of these. True: it is over.

@@ -16,8 +16,8 @@ use crate::{BINARY, Frame, TEXT};
 const PAUSE: std::ops::Range<u64> = 100..1_000;
 /// How many stay, without a word, until others take their place.
 const LINGERING: usize = 50;
-/// What one who reads nothing asks for: more than all buffers on the way hold.
-const MUCH: &str = "times:80:bytes:100000";
+/// What one who reads nothing asks for: two megabytes.
+const MUCH: &str = "times:20:bytes:100000";
 /// How long a peer tries to write.
 const WRITING: Duration = Duration::from_secs(2);
 

@@ -26,9 +26,9 @@ async fn host(settings: &[&str]) -> Host {
     Host::of("scripted").set_all(settings).start().await
 }
 
-/// A request of somebody who means no good.
+/// A request. What the host logs of it is not waited for.
 fn ask(host: &Host) -> Ask {
-    Mode::HTTP1.ask(host)
+    Mode::HTTP1.ask_address(host.address())
 }
 
 /// The crowd of a host of `scripted`. Every other handler sleeps after each event.

@@ -147,7 +147,7 @@ pub(super) const CASES: [Case; 72] = [
     badly("frames", "a line that is no UTF-8",
         "(call $log (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0x8000) (i32.const 4))", "utf-8"),
     well("frames", "a line as long as memory",
-        "(call $grow_to_the_limit) (call $log (i32.const 2) (i32.const 0) (i32.const 0) (i32.const 0x20000) (i32.const 0x3000000))"),
+        "(call $grow_to_the_limit) (call $log (i32.const 2) (i32.const 0) (i32.const 0) (i32.const 0x20000) (call $grown))"),
     badly("frames", "a place for results that is not aligned",
         "(call $start_timer (i64.const 1) (i32.const 0) (i32.const 0) (i32.const 0x601))", "not aligned"),
     badly("frames", "a handle that there is not", "(call $block (i32.const 77))", "unknown handle index"),
@@ -188,7 +188,7 @@ pub(super) const CASES: [Case; 72] = [
             (i32.store16 (i32.const 0x208) (i32.const 200))
             (i32.store (i32.const 0x20c) (i32.const 0)) (i32.store (i32.const 0x210) (i32.const 0))
             (i32.store (i32.const 0x214) (i32.const 0x20000))
-            (i32.store (i32.const 0x218) (i32.const 0x3000000))",
+            (i32.store (i32.const 0x218) (call $grown))",
         ends: Ends::Response(200),
         says: "",
     },

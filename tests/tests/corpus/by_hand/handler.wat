@@ -38,6 +38,10 @@
     (loop $more
       (br_if $more (i32.ne (memory.grow (i32.const 1)) (i32.const -1)))))
 
+  ;; How many bytes there are behind the first two pages.
+  (func $grown (result i32)
+    (i32.shl (i32.sub (memory.size) (i32.const 2)) (i32.const 16)))
+
   ;; A list of $count elements at 0x10000, each a copy of the $size bytes at $from.
   (func $fill (param $from i32) (param $size i32) (param $count i32)
     (local $have i32) (local $all i32)

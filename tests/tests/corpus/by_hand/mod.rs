@@ -75,9 +75,10 @@ async fn happen(host: &Host, number: usize, case: &Case) {
     }
 }
 
-/// All cases, one after the other.
-pub(super) async fn happens(host: &Host) {
-    for (case, number) in CASES.iter().zip(1..) {
+/// All cases that are over soon, one after the other.
+pub(super) async fn all_happen(host: &Host) {
+    let soon = |case: &Case| !["callback_time_max_ms", "callback_wait_max_ms"].contains(&case.says);
+    for (case, number) in CASES.iter().zip(1..).filter(|(case, _)| soon(case)) {
         happen(host, number, case).await;
     }
 }
