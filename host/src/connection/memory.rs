@@ -35,8 +35,8 @@ impl MemoryBound {
         let peer = [ITSELF_BYTES, TLS_BYTES, head(config), reading(config), writing(config)];
         let handler = [
             DEFLATING_BYTES,
-            // What one callback returns comes out of the handler's memory.
-            config.memory_max_bytes,
+            // What one callback returns, and the frames that it is.
+            config.values_max_bytes + config.output_max_bytes,
             config.effects_max_bytes + config.effects_max * ENTRY_BYTES,
             config.mailbox_max_bytes + config.mailbox_max * ENTRY_BYTES,
             config.timers_max_bytes + config.timers_max * ENTRY_BYTES,
