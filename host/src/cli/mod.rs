@@ -5,6 +5,7 @@ mod check;
 mod compile;
 mod connect;
 mod files;
+mod gauges;
 mod process;
 mod report;
 mod run;

@@ -15,14 +15,14 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-use super::files;
+use super::{files, gauges};
 use crate::{
     background,
     config::{Config, settings},
     connection::{MemoryBound, Places, Shared},
     hibernation::{Settings, Slots, SnapshotStore, Spill},
     messaging::Hub,
-    observe::{self, Metrics, internal::Internal, metrics::Kind},
+    observe::{self, Metrics, internal::Internal},
     plugin::{Cache, Compiler, Loader, THIS_PROGRAM},
     sandbox,
     server::{
@@ -137,7 +137,7 @@ impl Run {
         let hub = Hub::default();
         let places = Places::new(&config, sockets_max);
         let shared = Arc::new(Shared { plugin, config, hub, slots, snapshots, places });
-        watch(&metrics, &shared);
+        gauges::watch(&metrics, &shared);
         let host = Host::new(shared, tls, edge, metrics);
         announce(scheme, listener.local_addr()?)?;
         internal.set_ready(true);
@@ -176,36 +176,6 @@ async fn tell(internal: &Arc<Internal>, address: SocketAddr) -> Result<()> {
     tracing::info!("internal listener on http://{}/", listener.local_addr()?);
     tokio::spawn(internal.clone().listen(listener));
     Ok(())
-}
-
-/// Adds what is known anyway to the metrics.
-fn watch(metrics: &Metrics, shared: &Arc<Shared>) {
-    let gauge = |name, help, read: fn(&Shared) -> u64| {
-        let shared = shared.clone();
-        metrics.watch(name, help, Kind::Gauge, move || read(&shared));
-    };
-    gauge("places_taken", "What counts for connections_max", |shared| shared.places.taken() as u64);
-    gauge("instances_free", "How many more instances may be awake", |shared| {
-        shared.slots.counts().free as u64
-    });
-    gauge("instances_waited_for", "Connections that wait for an instance", |shared| {
-        shared.slots.counts().waiting as u64
-    });
-    gauge("snapshots_in_memory", "Snapshots in memory", |shared| {
-        shared.snapshots.stats().memory.snapshots as u64
-    });
-    gauge("snapshots_in_memory_bytes", "What they take", |shared| {
-        shared.snapshots.stats().memory.bytes
-    });
-    gauge("snapshots_spilled", "Snapshots in the spill file", |shared| {
-        shared.snapshots.stats().disk.snapshots as u64
-    });
-    gauge("snapshots_spilled_bytes", "What they take", |shared| {
-        shared.snapshots.stats().disk.bytes
-    });
-    let dropped = shared.clone();
-    let help = "Messages and published frames that found no room in a mailbox";
-    metrics.watch("mail_dropped", help, Kind::Counter, move || dropped.hub.dropped());
 }
 
 /// Listens there. `option` is what said so.

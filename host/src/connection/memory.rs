@@ -12,6 +12,8 @@ use crate::config::Config;
 const ITSELF_BYTES: usize = 4 * 1024;
 /// What rustls has for a connection: records both ways, and its state.
 const TLS_BYTES: usize = 64 * 1024;
+/// What HTTP/2 has for a stream: what it lets the peer send, and what it lets wait.
+const STREAM_BYTES: usize = 2 * 64 * 1024;
 /// An inflater, and the window that is taken over.
 const INFLATING_BYTES: usize = 96 * 1024;
 /// A compressor of the largest window and memory level.
@@ -32,7 +34,8 @@ impl MemoryBound {
     /// By these settings.
     #[must_use]
     pub fn of(config: &Config) -> Self {
-        let peer = [ITSELF_BYTES, TLS_BYTES, head(config), reading(config), writing(config)];
+        let peer =
+            [ITSELF_BYTES, TLS_BYTES, STREAM_BYTES, head(config), reading(config), writing(config)];
         let handler = [
             DEFLATING_BYTES,
             // What one callback returns, and the frames that it is.
