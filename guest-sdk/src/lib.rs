@@ -31,6 +31,7 @@
 //! - [`Request`], [`Accept`], [`Response`]: the opening handshake.
 //! - [`timers`], [`topics`], [`connections`]: what a handler asks of the host.
 //!   It takes effect after the callback, behind the frames it returns.
+//! - [`key_value`]: stores that connections share. Done at once.
 //! - Logging is the [`log`] crate's: `log::info!("…")` reaches the host's log,
 //!   and so does the message of a panic, at error level, with target `panic`.
 //! - `testing`: runs a handler on your machine, without a host (not on
@@ -63,6 +64,7 @@ mod deflate;
 mod error;
 mod frame;
 mod handler;
+pub mod key_value;
 mod logging;
 mod message;
 mod percent;

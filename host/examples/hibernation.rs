@@ -11,8 +11,9 @@
 use std::{path::Path, sync::Arc, time::Instant};
 
 use wshost::{
-    config::Config,
+    config::Configuration,
     hibernation::{Scan, Snapshot},
+    key_value::Stores,
     messaging::ConnectionId,
     plugin::{Compiler, Loader},
     sandbox::{
@@ -28,10 +29,9 @@ const TEXT: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789ab
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> wasmtime::Result<()> {
-    let config = Arc::new(Config::default());
-    let engine = sandbox::engine(&config)?;
-    let loader =
-        Loader { engine, compiler: Compiler::in_process(), config, metrics: Arc::default() };
+    let (configuration, stores) = (Configuration::default(), Stores::default());
+    let (engine, compiler) = (sandbox::engine(configuration.host())?, Compiler::in_process());
+    let loader = Loader { engine, compiler, configuration, stores, metrics: Arc::default() };
     println!(
         "{:12} {:8} {:>9} {:>6} {:>9} {:>8} {:>6} {:>6}",
         "plugin", "scan", "make+drop", "call", "hibernate", "restore", "event", "bytes"

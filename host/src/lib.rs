@@ -10,10 +10,12 @@
 //! [`plugin`] knows no connections. Only [`connection`] sees both sides.
 
 pub mod background;
+pub mod capabilities;
 pub mod cli;
 pub mod config;
 pub mod connection;
 pub mod hibernation;
+pub mod key_value;
 pub mod messaging;
 pub mod observe;
 pub mod plugin;

@@ -9,7 +9,8 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 /// The example handlers, by the folders they stand in.
-const GUESTS: [&str; 6] = ["chat", "counter", "echo", "scripted", "subprotocol", "ticker"];
+const GUESTS: [&str; 7] =
+    ["chat", "counter", "echo", "granted", "scripted", "subprotocol", "ticker"];
 
 /// Runs a command to its end, its output shown.
 pub(crate) fn run(command: &mut Command) -> Result<()> {

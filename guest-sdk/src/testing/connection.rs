@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::host::{Host, Phase};
+use super::stores::Stores;
 use super::{Accepted, Effect, Timer};
 use crate::{Accept, Frame, Handler, Message, Outcome, Reason, Reply, Request, Response, TimerId};
 use crate::{ControlPayload, logging};
@@ -23,9 +24,9 @@ pub struct Connection<H> {
 }
 
 impl<H: Handler> Connection<H> {
-    pub(super) fn new(request: Request) -> Result<Self, Response> {
+    pub(super) fn new(request: Request, stores: Stores) -> Result<Self, Response> {
         logging::install();
-        let mut host = Host::default();
+        let mut host = Host { stores, ..Host::default() };
         let accept = host.run(|| H::init(request))?;
         let mut connection = Self::accepted_as(accept, host);
         let wanted = connection.accepted.options.callbacks.opened;
@@ -38,11 +39,12 @@ impl<H: Handler> Connection<H> {
 
     pub(super) fn restored(
         request: Request,
+        stores: Stores,
         state: Vec<u8>,
         from_version: &str,
     ) -> Result<Self, String> {
         logging::install();
-        let mut host = Host::default();
+        let mut host = Host { stores, ..Host::default() };
         let accept = host.run(|| H::restore(request, state, from_version.to_owned()))?;
         let mut connection = Self::accepted_as(accept, host);
         connection.opened = connection.run(|_| Outcome::new());
@@ -87,6 +89,17 @@ impl<H: Handler> Connection<H> {
     /// The topics subscribed to.
     pub fn subscriptions(&self) -> &BTreeSet<String> {
         &self.host.subscriptions
+    }
+
+    /// The value of a key in a key-value store.
+    pub fn value(&self, store: &str, key: &str) -> Option<&[u8]> {
+        self.host.stores.get(store)?.get(key).map(Vec::as_slice)
+    }
+
+    /// Sets the value of a key in a key-value store, as another connection does.
+    pub fn set_value(&mut self, store: &str, key: &str, value: impl Into<Vec<u8>>) {
+        let store = self.host.stores.entry(store.to_owned()).or_default();
+        store.insert(key.to_owned(), value.into());
     }
 
     /// Receives text.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use log::Level;
 
-use super::{Call, Timer};
+pub(crate) use super::stores::{delete, get, increment, list_keys, set, set_if};
+use super::{Call, Timer, stores::Stores};
 use crate::topics::Audience;
 use crate::{ConnectionId, ControlPayload, Error, Frame, TimerId};
 
@@ -17,7 +18,8 @@ pub(super) struct Host {
     pub(super) timers: Vec<Timer>,
     pub(super) subscriptions: BTreeSet<String>,
     pub(super) calls: Vec<Call>,
-    last_timer: u64,
+    pub(super) stores: Stores,
+    pub(super) last_timer: u64,
 }
 
 /// What a connection may do now.
@@ -45,7 +47,7 @@ impl Host {
 }
 
 /// Asks the host of the callback that runs. Outside of one nothing is open.
-fn ask<R>(question: impl FnOnce(&mut Host) -> Result<R, Error>) -> Result<R, Error> {
+pub(super) fn ask<R>(question: impl FnOnce(&mut Host) -> Result<R, Error>) -> Result<R, Error> {
     CURRENT.with_borrow_mut(|host| question(host.as_mut().ok_or(Error::NotOpen)?))
 }
 

@@ -29,12 +29,14 @@
 //! Host calls behave as the contract says: `init` gets
 //! [`Error::NotOpen`](crate::Error::NotOpen), a timer of no time is refused.
 //! Limits are not imitated, and a publish reaches nobody: one handler is under
-//! test.
+//! test. Every key-value store is granted, and has what
+//! [`value`](RequestBuilder::value) puts into it.
 
 mod connection;
 mod effect;
 pub(crate) mod host;
 mod request;
+mod stores;
 #[cfg(test)]
 mod tests;
 

@@ -1,6 +1,6 @@
 //! Requests, made up.
 
-use super::Connection;
+use super::{Connection, stores::Stores};
 use crate::{Handler, HttpVersion, Peer, Request, Response, TlsInfo};
 
 /// Begins a request for a WebSocket, by `GET` over plain HTTP/1.1 from
@@ -11,7 +11,7 @@ pub fn request(target: &str) -> RequestBuilder {
         Some((path, query)) => (path, Some(query.to_owned())),
         None => (target, None),
     };
-    RequestBuilder(Request {
+    let request = Request {
         id: "connection-under-test".into(),
         method: "GET".to_owned(),
         scheme: "http".to_owned(),
@@ -25,70 +25,81 @@ pub fn request(target: &str) -> RequestBuilder {
         upgrade: true,
         subprotocols: Vec::new(),
         parameters: Vec::new(),
-    })
+    };
+    RequestBuilder { request, stores: Stores::default() }
 }
 
 /// A request being made up.
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct RequestBuilder(Request);
+pub struct RequestBuilder {
+    request: Request,
+    stores: Stores,
+}
 
 impl RequestBuilder {
     /// Sets the connection's id.
     pub fn id(mut self, id: &str) -> Self {
-        self.0.id = id.into();
+        self.request.id = id.into();
         self
     }
 
     /// Adds a header field.
     pub fn header(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
-        self.0.headers.push((name.to_owned(), value.into()));
+        self.request.headers.push((name.to_owned(), value.into()));
         self
     }
 
     /// Offers a subprotocol, behind those offered so far.
     pub fn subprotocol(mut self, name: &str) -> Self {
-        self.0.subprotocols.push(name.to_owned());
+        self.request.subprotocols.push(name.to_owned());
         self
     }
 
     /// Binds a parameter of the route's pattern.
     pub fn parameter(mut self, name: &str, value: &str) -> Self {
-        self.0.parameters.push((name.to_owned(), value.to_owned()));
+        self.request.parameters.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// Says who asks.
     pub fn peer(mut self, address: &str, port: u16) -> Self {
         let address = address.to_owned();
-        self.0.peer = Peer { address, port };
+        self.request.peer = Peer { address, port };
         self
     }
 
     /// Asks over TLS.
     pub fn tls(mut self, tls: TlsInfo) -> Self {
-        self.0.scheme = "https".to_owned();
-        self.0.tls = Some(tls);
+        self.request.scheme = "https".to_owned();
+        self.request.tls = Some(tls);
         self
     }
 
     /// Asks over HTTP/2, by `CONNECT`.
     pub fn http2(mut self) -> Self {
-        self.0.method = "CONNECT".to_owned();
-        self.0.version = HttpVersion::Http2;
+        self.request.method = "CONNECT".to_owned();
+        self.request.version = HttpVersion::Http2;
         self
     }
 
     /// Asks for no WebSocket: a plain `GET`.
     pub fn plain(mut self) -> Self {
-        self.0.method = "GET".to_owned();
-        self.0.upgrade = false;
+        self.request.method = "GET".to_owned();
+        self.request.upgrade = false;
+        self
+    }
+
+    /// Has this value in a key-value store.
+    pub fn value(mut self, store: &str, key: &str, value: impl Into<Vec<u8>>) -> Self {
+        let store = self.stores.entry(store.to_owned()).or_default();
+        store.insert(key.to_owned(), value.into());
         self
     }
 
     /// The request, for what takes one.
     pub fn build(self) -> Request {
-        self.0
+        self.request
     }
 
     /// Gives the request to the handler's `init`, then calls `opened`.
@@ -97,7 +108,7 @@ impl RequestBuilder {
     ///
     /// The handler's response, where it did not accept.
     pub fn init<H: Handler>(self) -> Result<Connection<H>, Response> {
-        Connection::new(self.0)
+        Connection::new(self.request, self.stores)
     }
 
     /// As [`init`](Self::init), for a handler that accepts.
@@ -137,6 +148,6 @@ impl RequestBuilder {
         state: impl Into<Vec<u8>>,
         from_version: &str,
     ) -> Result<Connection<H>, String> {
-        Connection::restored(self.0, state.into(), from_version)
+        Connection::restored(self.request, self.stores, state.into(), from_version)
     }
 }

@@ -4,6 +4,7 @@ use log::Level;
 
 use super::{Call, Connection, request};
 use crate::ControlPayload;
+use crate::key_value::Store;
 use crate::prelude::*;
 
 /// Tries every host call in every callback, and keeps what came of it.
@@ -188,4 +189,54 @@ fn frames_of_one_call_are_answered_up_to_a_close() {
 fn outside_of_a_callback_nothing_is_open() {
     assert_eq!(topics::subscribe("t"), Err(Error::NotOpen));
     assert!(!timers::cancel(1.into()));
+}
+
+/// Uses a store as the text tells it.
+struct Keeper;
+
+const STORE: Store = Store::new("store");
+
+#[handler]
+impl Handler for Keeper {
+    fn init(_: Request) -> Result<Accept<Self>, Response> {
+        STORE.increment("connections", 1).map_err(|_| Response::new(503))?;
+        Ok(Accept::new(Keeper))
+    }
+
+    fn text(&mut self, text: String) -> String {
+        let set_if = |expected: Option<&[u8]>| STORE.set_if("k", expected, Some(b"swapped"));
+        match &*text {
+            "get" => format!("{:?}", STORE.get("k")),
+            "set" => format!("{:?}", STORE.set("k", "v")),
+            "delete" => format!("{:?}", STORE.delete("k")),
+            "empty" => format!("{:?}", STORE.set("", "v")),
+            "swap" => format!("{:?} {:?}", set_if(None), set_if(Some(b"v"))),
+            "increment" => format!("{:?}", STORE.increment("k", 1).is_err()),
+            _ => format!("{:?}", STORE.keys(&text).collect::<Result<Vec<_>, _>>()),
+        }
+    }
+}
+
+#[test]
+fn stores_are_there() {
+    let mut keeper = request("/").value("store", "connections", "6").open::<Keeper>();
+    assert_eq!(keeper.value("store", "connections"), Some(&b"7"[..]));
+    for (text, said) in [
+        ("get", "Ok(None)"),
+        ("set", "Ok(())"),
+        ("get", "Ok(Some([118]))"),
+        ("swap", "Ok(false) Ok(true)"),
+        ("increment", "true"),
+        ("delete", "Ok(true)"),
+        ("delete", "Ok(false)"),
+        ("empty", "Err(Invalid(\"a key is not empty\"))"),
+        ("c", "Ok([\"connections\"])"),
+    ] {
+        assert_eq!(keeper.text(text).texts(), [said], "{text}");
+    }
+    for number in 0..250 {
+        keeper.set_value("store", &format!("n{number:03}"), "");
+    }
+    let keys: Vec<String> = (0..250).map(|number| format!("n{number:03}")).collect();
+    assert_eq!(keeper.text("n").texts(), [format!("Ok({keys:?})")]);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use log::Level;
 
-use super::bindings::wshost::handler::{connections, logging, timers, topics};
+use super::bindings::wshost::handler::{connections, key_value, logging, timers, topics};
 use crate::accept::whole_millis;
 use crate::topics::Audience;
 use crate::{ConnectionId, Error, Frame, TimerId};
@@ -65,4 +65,38 @@ impl From<Audience> for topics::Audience {
             Audience::Others => Self::Others,
         }
     }
+}
+
+pub(crate) fn get(store: &str, key: &str) -> Result<Option<Vec<u8>>, Error> {
+    Ok(key_value::get(store, key)?)
+}
+
+pub(crate) fn set(store: &str, key: &str, value: &[u8]) -> Result<(), Error> {
+    Ok(key_value::set(store, key, value)?)
+}
+
+pub(crate) fn delete(store: &str, key: &str) -> Result<bool, Error> {
+    Ok(key_value::delete(store, key)?)
+}
+
+pub(crate) fn set_if(
+    store: &str,
+    key: &str,
+    expected: Option<&[u8]>,
+    value: Option<&[u8]>,
+) -> Result<bool, Error> {
+    Ok(key_value::set_if(store, key, expected, value)?)
+}
+
+pub(crate) fn increment(store: &str, key: &str, by: i64) -> Result<i64, Error> {
+    Ok(key_value::increment(store, key, by)?)
+}
+
+pub(crate) fn list_keys(
+    store: &str,
+    prefix: &str,
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Vec<String>, Error> {
+    Ok(key_value::list_keys(store, prefix, after, limit)?)
 }

@@ -7,9 +7,10 @@ use std::{path::PathBuf, sync::Arc};
 use anyhow::{Context as _, Result};
 use clap::Args;
 
-use super::{report::Report, run};
+use super::{plugin::PluginArguments, report::Report, run};
 use crate::{
-    config::Config,
+    config::Configuration,
+    key_value::Stores,
     plugin::{Loader, Plugin},
     sandbox::{self, template::HANDLER},
 };
@@ -18,17 +19,16 @@ use crate::{
 ///
 /// The plugin is loaded as `run` loads it, and its `init` is called with a
 /// request for a WebSocket on `/`. Nothing listens, and what it logs is not shown.
+/// It has what it is granted; of key-value stores empty ones in memory, whose files
+/// are left alone.
 /// A plugin that can't be served is one line on standard error, and status 1.
 #[derive(Args)]
 pub(super) struct Check {
-    /// The handler: a component that exports wshost:handler/handler
-    plugin: PathBuf,
+    #[command(flatten)]
+    plugin: PluginArguments,
     /// Prints JSON
     #[arg(long)]
     json: bool,
-    /// Changes a setting; `wshost run --help` lists them
-    #[arg(long, value_name = "NAME=VALUE")]
-    set: Vec<String>,
     /// Where compiled code is kept between runs
     #[arg(long, value_name = "DIRECTORY", env = "WSHOST_CACHE")]
     cache: Option<PathBuf>,
@@ -36,23 +36,23 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(self) -> Result<()> {
-        let config = Arc::new(run::config(&self.set)?);
+        let configuration = self.plugin.configuration()?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .context("can't start the thread that runs the plugin")?;
-        runtime.block_on(self.check(config))
+        runtime.block_on(self.check(configuration))
     }
 
-    async fn check(self, config: Arc<Config>) -> Result<()> {
-        let compiler = run::compiler(self.cache, &config)?;
-        let engine = sandbox::engine(&config)?;
-        let metrics = Arc::default();
-        let loader = Loader { engine, compiler, config: config.clone(), metrics };
-        let plugin = loader.load(&self.plugin).await?;
+    async fn check(self, configuration: Configuration) -> Result<()> {
+        let compiler = run::compiler(self.cache, configuration.host())?;
+        let engine = sandbox::engine(configuration.host())?;
+        let stores = Stores::in_memory(configuration.stores(), configuration.host());
+        let loader = Loader { engine, compiler, configuration, stores, metrics: Arc::default() };
+        let plugin = loader.load(&self.plugin.plugin).await?;
         let mut report = Report::default();
         describe(&mut report, &plugin);
-        cost::measure(&mut report, &plugin.template, &config).await?;
+        cost::measure(&mut report, &plugin.template, &plugin.tenant.config).await?;
         report.print(self.json)
     }
 }

@@ -3,8 +3,10 @@
 use anyhow::Result;
 use clap::Args;
 
-use super::run;
-use crate::plugin;
+use crate::{
+    config::{Configuration, Flags},
+    plugin,
+};
 
 /// Compiles a component from standard input, for the host that started it.
 #[derive(Args)]
@@ -16,6 +18,7 @@ pub(super) struct Compile {
 
 impl Compile {
     pub(super) fn run(self) -> Result<()> {
-        plugin::work(&run::config(&self.set)?)
+        let flags = Flags { set: self.set, ..Flags::default() };
+        plugin::work(Configuration::read(None, &flags)?.host())
     }
 }

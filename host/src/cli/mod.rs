@@ -6,6 +6,7 @@ mod compile;
 mod connect;
 mod files;
 mod gauges;
+mod plugin;
 mod process;
 mod report;
 mod run;

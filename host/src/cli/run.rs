@@ -15,12 +15,13 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-use super::{files, gauges};
+use super::{files, gauges, plugin::PluginArguments};
 use crate::{
     background,
-    config::{Config, settings},
+    config::{Config, Configuration, settings},
     connection::{MemoryBound, Places, Shared},
     hibernation::{Settings, Slots, SnapshotStore, Spill},
+    key_value::Stores,
     messaging::Hub,
     observe::{self, Metrics, internal::Internal},
     plugin::{Cache, Compiler, Loader, THIS_PROGRAM},
@@ -35,8 +36,8 @@ use crate::{
 #[derive(Args)]
 #[command(after_long_help = settings_help())]
 pub(super) struct Run {
-    /// The handler: a component that exports wshost:handler/handler
-    plugin: PathBuf,
+    #[command(flatten)]
+    plugin: PluginArguments,
     /// Where to listen; with port 0 the system picks one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
@@ -65,9 +66,6 @@ pub(super) struct Run {
     /// a login: for a network that only the operator reaches [default: nowhere]
     #[arg(long, value_name = "ADDRESS:PORT")]
     internal: Option<SocketAddr>,
-    /// Changes a setting; --help lists them
-    #[arg(long, value_name = "NAME=VALUE")]
-    set: Vec<String>,
     /// What to log: a level, or levels by target as in `info,guest=debug`
     #[arg(long, value_name = "FILTER", env = "WSHOST_LOG", default_value = "info")]
     log: String,
@@ -84,16 +82,16 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn run(self) -> Result<()> {
         let _log = observe::log_to_stderr(&self.log)?;
-        let config = config(&self.set)?;
+        let configuration = self.plugin.configuration()?;
         background::start()?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
             .context("can't start the threads that serve connections")?;
-        runtime.block_on(self.serve(Arc::new(config)))
+        runtime.block_on(self.serve(configuration))
     }
 
-    async fn serve(self, config: Arc<Config>) -> Result<()> {
+    async fn serve(self, configuration: Configuration) -> Result<()> {
         // Asked for first: a signal during the start-up ends it as well.
         let mut interrupted = signal(SignalKind::interrupt())?;
         let mut terminated = signal(SignalKind::terminate())?;
@@ -102,22 +100,19 @@ impl Run {
         if let Some(address) = self.internal {
             tell(&internal, address).await?;
         }
-        let sockets_max = files::sockets_max(&config);
-        let MemoryBound { peer_bytes, handler_bytes } = MemoryBound::of(&config);
-        tracing::info!(
-            peer_bytes,
-            handler_bytes,
-            "the most that a connection can make the host hold"
-        );
+        let config = configuration.host();
+        let sockets_max = files::sockets_max(config);
         let listener = bind(self.listen, "--listen").await?;
         let tls = tls(self.tls_cert, self.tls_key)?;
-        let snapshots = Arc::new(snapshots(self.spill, &config)?);
-        let compiler = compiler(self.cache, &config)?;
-        let engine = sandbox::engine(&config)?;
-        let loader = Loader { engine, compiler, config: config.clone(), metrics: metrics.clone() };
-        tracing::info!("loading {}", self.plugin.display());
+        let snapshots = Arc::new(snapshots(self.spill, config)?);
+        let compiler = compiler(self.cache, config)?;
+        let engine = sandbox::engine(config)?;
+        let slots = Slots::new(usize::try_from(config.instances_max)?);
+        let stores = Stores::open(configuration.stores(), config)?;
+        let loader = Loader { engine, compiler, configuration, stores, metrics: metrics.clone() };
+        tracing::info!("loading {}", self.plugin.plugin.display());
         let plugin = tokio::select! {
-            loaded = loader.load(&self.plugin) => loaded?,
+            loaded = loader.load(&self.plugin.plugin) => loaded?,
             _ = interrupted.recv() => return Ok(()),
             _ = terminated.recv() => return Ok(()),
         };
@@ -126,6 +121,13 @@ impl Run {
             tracing::warn!(plugin = %plugin.name,
                 "its instances can't hibernate, so there are instances_max connections at most: {why}");
         }
+        let config = plugin.tenant.config.clone();
+        let MemoryBound { peer_bytes, handler_bytes } = MemoryBound::of(&config);
+        tracing::info!(
+            peer_bytes,
+            handler_bytes,
+            "the most that a connection can make the host hold"
+        );
         let scheme = if tls.is_some() { "wss" } else { "ws" };
         let edge = Edge {
             origins: self.origin,
@@ -133,7 +135,6 @@ impl Run {
             header: self.proxy_header,
             proxy_protocol: self.proxy_protocol,
         };
-        let slots = Slots::new(usize::try_from(config.instances_max)?);
         let hub = Hub::default();
         let places = Places::new(&config, sockets_max);
         let shared = Arc::new(Shared { plugin, config, hub, slots, snapshots, places });
@@ -158,16 +159,6 @@ impl Run {
         }
         Ok(())
     }
-}
-
-/// The settings, changed by these assignments.
-pub(super) fn config(assignments: &[String]) -> Result<Config> {
-    let mut config = Config::default();
-    for assignment in assignments {
-        config.set(assignment).context("--set")?;
-    }
-    config.check().context("--set")?;
-    Ok(config)
 }
 
 /// Begins to tell what an operator's tools ask for.

@@ -8,13 +8,14 @@ use wasmtime::{
     },
 };
 
-use super::error::Problem;
-use crate::{hibernation, sandbox::template::HANDLER};
+use super::error::{NotGranted, Problem};
+use crate::{capabilities::Capabilities, hibernation, sandbox::template::HANDLER, tenant::Tenant};
 
 /// The functions of the handler.
 const FUNCTIONS: [&str; 7] = ["init", "opened", "frames", "info", "terminate", "save", "restore"];
 
-/// Packages of which every plugin is granted every interface.
+/// Packages of which every plugin is granted every interface. An environment and a
+/// file system are there for each, with what is granted in them.
 const GRANTED: [&str; 6] = [
     "wshost:handler/",
     "wasi:cli/",
@@ -23,6 +24,50 @@ const GRANTED: [&str; 6] = [
     "wasi:io/",
     "wasi:random/",
 ];
+
+/// What the imports of some packages are refused for, or granted by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Need {
+    Nothing,
+    KeyValue,
+    Http,
+    Sockets,
+    Unknown,
+}
+
+impl Need {
+    fn of(import: &str) -> Self {
+        match import {
+            _ if import.starts_with("wshost:handler/key-value@") => Self::KeyValue,
+            _ if import.starts_with("wasi:http/") => Self::Http,
+            _ if import.starts_with("wasi:sockets/") => Self::Sockets,
+            _ if GRANTED.iter().any(|package| import.starts_with(package)) => Self::Nothing,
+            _ => Self::Unknown,
+        }
+    }
+
+    fn is_met_by(self, capabilities: &Capabilities) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::KeyValue => !capabilities.stores.is_empty(),
+            Self::Http => capabilities.http.is_some(),
+            Self::Sockets | Self::Unknown => false,
+        }
+    }
+
+    fn refusal(self, imports: Vec<String>, tenant: &Tenant) -> NotGranted {
+        let grantable = |imports, line| {
+            let plugin = tenant.name.clone();
+            NotGranted::Grantable { imports, plugin, line }
+        };
+        match self {
+            Self::KeyValue => grantable(imports, "key_value = [\"name-of-a-store\"]"),
+            Self::Http => grantable(imports, "http = [\"host.to.reach\"]"),
+            Self::Sockets => NotGranted::Sockets(imports),
+            Self::Nothing | Self::Unknown => NotGranted::Unknown(imports),
+        }
+    }
+}
 
 /// Tells a component from other bytes by its first eight.
 pub(super) fn magic(bytes: &[u8]) -> Result<(), Problem> {
@@ -36,14 +81,26 @@ pub(super) fn magic(bytes: &[u8]) -> Result<(), Problem> {
 /// Checks that everything imported is granted, and says what it is. A component
 /// that was rewritten imports the host's side of hibernation, which is left out:
 /// it had no such imports of its own.
-pub(super) fn imports(component: &Component, rewritten: bool) -> Result<Vec<String>, Problem> {
+pub(super) fn imports(
+    component: &Component,
+    rewritten: bool,
+    tenant: &Tenant,
+) -> Result<Vec<String>, Problem> {
     let (granted, refused): (Vec<_>, Vec<_>) = component
         .component_type()
         .imports(component.engine())
         .map(|(name, _)| name.to_owned())
         .filter(|name| !(rewritten && name.starts_with(hibernation::PRIVATE)))
-        .partition(|name| GRANTED.iter().any(|package| name.starts_with(package)));
-    if refused.is_empty() { Ok(granted) } else { Err(Problem::NotGranted(refused)) }
+        .partition(|name| Need::of(name).is_met_by(&tenant.capabilities));
+    if refused.is_empty() {
+        return Ok(granted);
+    }
+    let refusals = [Need::KeyValue, Need::Http, Need::Sockets, Need::Unknown].map(|need| {
+        let names = refused.iter().filter(|name| Need::of(name) == need);
+        let names: Vec<_> = names.cloned().collect();
+        (!names.is_empty()).then(|| need.refusal(names, tenant))
+    });
+    Err(Problem::NotGranted(refusals.into_iter().flatten().collect()))
 }
 
 /// Checks that the handler is exported, with all its functions.

@@ -1,16 +1,43 @@
 //! Why a plugin can't be used.
 
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, sync::Arc};
 
 use thiserror::Error;
 
 use crate::{
+    capabilities::CapabilityError,
+    config::ConfigError,
     observe::printable,
     sandbox::{
         CallError,
         template::{HANDLER, TemplateError},
     },
 };
+
+/// Imports that a plugin is not granted, and what to do.
+#[derive(Debug, Error)]
+pub enum NotGranted {
+    /// A line of configuration grants them.
+    #[error(
+        "it imports {}, which plugin `{plugin}` is not granted; to grant it, add `{line}` under \
+         [plugins.{plugin}.grants] in the configuration file, or under [grants] in {plugin}.toml",
+        list(imports)
+    )]
+    Grantable {
+        /// The interfaces.
+        imports: Vec<String>,
+        /// The plugin.
+        plugin: Arc<str>,
+        /// What grants them.
+        line: &'static str,
+    },
+    /// There is no grant for them.
+    #[error("it imports {}, which plugins are not granted: sockets are the host's", list(.0))]
+    Sockets(Vec<String>),
+    /// The host does not have them.
+    #[error("it imports {}, which is not granted, as this host does not have it", list(.0))]
+    Unknown(Vec<String>),
+}
 
 /// A file that can't be used as a plugin: what is wrong, and what to do.
 #[derive(Debug, Error)]
@@ -83,8 +110,14 @@ pub enum Problem {
     #[error("its `{HANDLER}` has another type than the contract asks for: {0}")]
     OtherType(String),
     /// It imports what it is not granted.
-    #[error("it imports {}, which a plugin is not granted", list(.0))]
-    NotGranted(Vec<String>),
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    NotGranted(Vec<NotGranted>),
+    /// Its configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// What it is granted can't be had.
+    #[error(transparent)]
+    Capability(#[from] CapabilityError),
     /// It imports what is granted, but by another type.
     #[error("an import does not fit what this host offers: {0}")]
     OtherImport(String),
@@ -152,7 +185,7 @@ mod tests {
     #[test]
     fn a_component_decides_neither_how_long_an_error_is_nor_its_lines() {
         let names = vec!["x\n".repeat(100_000); 100_000];
-        let error = Problem::NotGranted(names).to_string();
+        let error = Problem::NotGranted(vec![NotGranted::Unknown(names)]).to_string();
         assert!(error.len() < 10_000 && !error.contains('\n'), "{error}");
         assert!(error.contains("and 99980 more"), "{error}");
     }

@@ -20,8 +20,10 @@ use super::{
     file,
 };
 use crate::{
-    config::Config,
+    capabilities::Capabilities,
+    config::{Config, Configuration, plugin_name},
     hibernation::{Baseline, Unfit},
+    key_value::Stores,
     observe::Metrics,
     sandbox::{Template, engine::unpooled, limits::Limits},
     tenant::Tenant,
@@ -48,8 +50,10 @@ pub struct Loader {
     pub engine: Engine,
     /// Compiles them.
     pub compiler: Compiler,
-    /// Their settings.
-    pub config: Arc<Config>,
+    /// What they are given.
+    pub configuration: Configuration,
+    /// The key-value stores that they are granted.
+    pub stores: Stores,
     /// Where what they do is counted.
     pub metrics: Arc<Metrics>,
 }
@@ -61,15 +65,23 @@ impl Loader {
     /// # Errors
     /// Every way in which the file can be wrong, each with what to do.
     pub async fn load(&self, path: &Path) -> Result<Plugin, LoadError> {
-        let name = path.file_stem().map_or_else(Default::default, |stem| stem.to_string_lossy());
-        let tenant = Tenant::new((*name).into(), self.config.clone(), &self.metrics);
+        let wrong = |problem| LoadError { path: path.to_owned(), problem };
+        let tenant = self.tenant(path).map_err(wrong)?;
         self.prepare(tenant.clone(), path.to_owned()).await.map_err(|problem| {
             // Not logged as a limit that was hit: the error is told anyway.
             if let Some(limit) = problem.limit() {
                 tenant.metrics.limit(limit);
             }
-            LoadError { path: path.to_owned(), problem }
+            wrong(problem)
         })
+    }
+
+    /// The plugin in this file, with what it is granted.
+    fn tenant(&self, path: &Path) -> Result<Arc<Tenant>, Problem> {
+        let name: Arc<str> = plugin_name(path).into();
+        let config = self.configuration.plugin(path)?;
+        let capabilities = Capabilities::open(&name, &config, &self.stores)?;
+        Ok(Tenant::new(name, config.settings, capabilities, &self.metrics))
     }
 
     async fn prepare(&self, tenant: Arc<Tenant>, path: PathBuf) -> Result<Plugin, Problem> {
@@ -87,9 +99,10 @@ impl Loader {
             code_bytes: artifact.len_bytes(),
             core_modules: compiled.core_modules,
             layout: compiled.rewritten.as_ref().ok().cloned(),
-            imports: check::imports(&component, compiled.rewritten.is_ok())?,
+            imports: check::imports(&component, compiled.rewritten.is_ok(), &tenant)?,
         };
-        let baseline = baseline(artifact, version, config);
+        let engine = unpooled(self.configuration.host());
+        let baseline = baseline(engine, artifact, version, config);
         let template = Template::new(tenant.clone(), &component, baseline).await?;
         Ok(Plugin {
             name: tenant.name.clone(),
@@ -101,8 +114,10 @@ impl Loader {
     }
 }
 
-/// Takes the image of a fresh instance, if all are alike.
+/// Takes the image of a fresh instance, if all are alike. The engine is one for which
+/// the code was compiled.
 async fn baseline(
+    engine: wasmtime::Result<Engine>,
     artifact: Arc<Artifact>,
     version: [u8; 32],
     config: Arc<Config>,
@@ -110,7 +125,7 @@ async fn baseline(
     let layout = artifact.facts.rewritten.clone()?;
     let id = *version.first_chunk().expect("a SHA-256 has 32 bytes");
     let unreadable = |error| Unfit::Unreadable(format!("{error:#}"));
-    let engine = unpooled(&config).map_err(unreadable)?;
+    let engine = engine.map_err(unreadable)?;
     let (own, limits) = (engine.clone(), Limits::new(&config));
     let captured = off_thread(move || {
         let component = load_code(&own, &artifact).map_err(unreadable)?;
@@ -149,11 +164,12 @@ mod tests {
         let mut config = Config::default();
         config.set("callback_wait_max_ms=1").unwrap();
         let (engine, metrics) = (unpooled(&config).unwrap(), Metrics::default());
-        let tenant = Tenant::new("test".into(), Arc::new(config), &metrics);
+        let tenant = Tenant::test(config);
         let component = wat::parse_str(loops).unwrap();
         let compiled = Compiler::in_process().compile(&engine, &tenant, &metrics, component).await;
         let artifact = compiled.ok().unwrap().artifact;
-        let unfit = baseline(artifact, [0; 32], tenant.config.clone()).await.unwrap_err();
+        let unfit =
+            baseline(Ok(engine), artifact, [0; 32], tenant.config.clone()).await.unwrap_err();
         assert!(
             matches!(&unfit, Unfit::StartCallsHost(why) if why.contains("interrupt")),
             "{unfit}"

@@ -9,6 +9,6 @@ wasmtime::component::bindgen!({
     world: "plugin",
     path: "../wit",
     ownership: Borrowing { duplicate_if_necessary: true },
-    imports: { default: trappable },
+    imports: { "wshost:handler/key-value": async | trappable, default: trappable },
     exports: { default: async },
 });

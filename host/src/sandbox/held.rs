@@ -1,12 +1,14 @@
-//! What a guest has handles to, when that is its output and error alone.
+//! What a guest has handles to, when that is its output and error and the directories
+//! that it is granted alone.
 //!
 //! wasmtime tells nobody what stands in a guest's table of handles. But here it
 //! can be read off the store's table of resources, as both run in step:
 //!
 //! - Each handle is to a resource of its own. What makes one puts it into the
 //!   store's table and then into the guest's; what drops one takes it out of both.
-//!   ([`ResourceTable`] holds one more thing for each pollable of a clock: a guest
-//!   that ever had one is out of step.)
+//!   ([`ResourceTable`] holds one more thing for each pollable of a clock, and
+//!   `wasi:http` was not made for this: a guest that ever had one, or used that, is
+//!   out of step.)
 //! - Both give out the place that was left last, and the next one behind all
 //!   others when none is free: the guest's by the component model's canonical ABI.
 //!
@@ -17,10 +19,13 @@
 use std::{collections::HashMap, iter, ptr};
 
 use wasmtime::component::{Resource, ResourceTable};
-use wasmtime_wasi::p2::{DynOutputStream, DynPollable};
+use wasmtime_wasi::{
+    filesystem::Descriptor,
+    p2::{DynOutputStream, DynPollable},
+};
 
 use super::{log::Output, stdio::Streams};
-use crate::hibernation::varint;
+use crate::{capabilities::Directory, hibernation::varint};
 
 /// What a place in a guest's table of handles has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,11 +36,17 @@ pub(super) enum Place {
     Stream(Output),
     /// A pollable of the stream that has this index.
     Pollable(u32),
+    /// The directory that is granted, of this number.
+    Directory(u32),
 }
 
 /// The places of a guest's table by their indices, which are counted from 1. None:
 /// there is something else in it.
-pub(super) fn places(table: &mut ResourceTable, streams: &Streams) -> Option<Vec<Place>> {
+pub(super) fn places(
+    table: &mut ResourceTable,
+    streams: &Streams,
+    directories: &[Directory],
+) -> Option<Vec<Place>> {
     let count = table.iter_mut().count();
     let mut places = vec![Place::Free; count + free(table)];
     let mut pollables = HashMap::new();
@@ -50,6 +61,12 @@ pub(super) fn places(table: &mut ResourceTable, streams: &Streams) -> Option<Vec
         let pollable = table.get(&Resource::<DynPollable>::new_borrow(number));
         if let Some(stream) = pollable.ok().and_then(|it| pollables.get(&ptr::from_ref(it))) {
             *place = Place::Pollable(*stream);
+        }
+        let descriptor = table.get(&Resource::<Descriptor>::new_borrow(number));
+        if let Ok(Descriptor::Dir(dir)) = descriptor
+            && let Some(directory) = (0..).zip(directories).find(|(_, granted)| granted.is(dir))
+        {
+            *place = Place::Directory(directory.0);
         }
     }
     (places.iter().filter(|place| **place != Place::Free).count() == count).then_some(places)
@@ -73,6 +90,10 @@ fn free(table: &mut ResourceTable) -> usize {
 const FREE: u64 = 0;
 const STDOUT: u64 = 1;
 const STDERR: u64 = 2;
+/// Pollables, by the indices of their streams, and directories, by their numbers, in
+/// turns.
+const POLLABLE: u64 = 3;
+const DIRECTORY: u64 = 4;
 
 /// The places as bytes. Free ones behind all others are left out.
 pub(super) fn encode(places: &[Place]) -> Vec<u8> {
@@ -83,7 +104,8 @@ pub(super) fn encode(places: &[Place]) -> Vec<u8> {
             Place::Free => FREE,
             Place::Stream(Output::Stdout) => STDOUT,
             Place::Stream(Output::Stderr) => STDERR,
-            Place::Pollable(stream) => STDERR + u64::from(*stream),
+            Place::Pollable(stream) => POLLABLE + 2 * u64::from(*stream),
+            Place::Directory(number) => DIRECTORY + 2 * u64::from(*number),
         };
         varint::put(&mut bytes, number);
     }
@@ -98,10 +120,16 @@ pub(super) fn decode(mut bytes: &[u8]) -> Option<Vec<Place>> {
             FREE => Place::Free,
             STDOUT => Place::Stream(Output::Stdout),
             STDERR => Place::Stream(Output::Stderr),
-            pollable => Place::Pollable(u32::try_from(pollable - STDERR).ok()?),
+            directory if directory % 2 == DIRECTORY % 2 => {
+                Place::Directory(u32::try_from((directory - DIRECTORY) / 2).ok()?)
+            }
+            pollable => Place::Pollable(u32::try_from((pollable - POLLABLE) / 2).ok()?),
         });
     }
-    let is_stream = |index: u32| matches!(places.get(index as usize - 1), Some(Place::Stream(_)));
+    let is_stream = |index: u32| {
+        let place = index.checked_sub(1).and_then(|index| places.get(index as usize));
+        matches!(place, Some(Place::Stream(_)))
+    };
     let all = places.iter().all(|place| match place {
         Place::Pollable(stream) => is_stream(*stream),
         _ => true,

@@ -40,8 +40,9 @@ pub enum StaysAwake {
     /// None of its plugin's can.
     #[error("the plugin can't hibernate: {0}")]
     Unfit(Unfit),
-    /// It holds handles to the host, and not to its output and error alone.
-    #[error("it holds handles to the host (pollables, input or files)")]
+    /// It holds handles to the host, and not to its output and error and the
+    /// directories that it is granted alone.
+    #[error("it holds handles to the host (pollables, input, files or requests)")]
     HoldsResources,
     /// There is too much that differs from a fresh instance.
     #[error("its snapshot would be too large (snapshot_max_bytes)")]

@@ -20,17 +20,20 @@ use super::{
             types::{self, ErrorResult as Error, FrameResult as Frame},
         },
     },
+    directories,
     hibernation::handles,
+    http,
     ledger::Ledger,
     log::GuestLog,
     state::State,
 };
 use crate::{hibernation, tenant::Tenant};
 
-/// Makes available what every plugin is granted: the contract's interfaces,
-/// the host's side of hibernation, and of WASI 0.2 clocks, randomness, output to
-/// the log, and a file system and an environment with nothing in them (Rust's
-/// standard library asks for both).
+/// Makes available what a plugin may import: the contract's interfaces, the host's
+/// side of hibernation, and of WASI 0.2 clocks, randomness, output to the log, HTTP
+/// requests, and a file system and an environment, in which there is what is granted
+/// (Rust's standard library asks for both). What a plugin must be granted before it
+/// may import it is checked when it is loaded.
 ///
 /// # Errors
 /// Only if two interfaces had the same name.
@@ -40,6 +43,8 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     handles::add_to_linker(linker)?;
     wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(linker)?;
     add_own(linker)?;
+    http::add_to_linker(linker)?;
+    directories::add_to_linker(linker)?;
     add_wasi_rest(linker)
 }
 
@@ -71,8 +76,7 @@ fn add_wasi_rest(linker: &mut Linker<State>) -> Result<()> {
     cli::terminal_stderr::add_to_linker::<State, WasiCli>(l, State::cli)?;
     random::insecure::add_to_linker::<State, WasiRandom>(l, State::random)?;
     random::insecure_seed::add_to_linker::<State, WasiRandom>(l, State::random)?;
-    filesystem::types::add_to_linker::<State, WasiFilesystem>(l, State::filesystem)?;
-    filesystem::preopens::add_to_linker::<State, WasiFilesystem>(l, State::filesystem)
+    filesystem::types::add_to_linker::<State, WasiFilesystem>(l, State::filesystem)
 }
 
 impl types::Host for State {}

@@ -5,22 +5,26 @@ use std::sync::Arc;
 use wasmtime::{
     Result,
     component::{Resource, ResourceTable},
+    error::Context as _,
 };
 use wasmtime_wasi::{
     WasiCtx, WasiCtxView, WasiView,
     clocks::{WasiClocksCtxView, WasiClocksView as _},
+    filesystem::Descriptor,
     p2::{DynOutputStream, DynPollable, subscribe},
 };
+use wasmtime_wasi_http::WasiHttpCtxView;
 
 use super::{
     held::{self, Place},
+    http::Http,
     ledger::Ledger,
     limits::Limits,
     log::{GuestLog, Output},
     sources::Sources,
     stdio::Streams,
 };
-use crate::{hibernation::Transfer, tenant::Tenant};
+use crate::{capabilities::Directory, hibernation::Transfer, tenant::Tenant};
 
 /// The data of one instance's store.
 pub struct State {
@@ -39,6 +43,7 @@ struct Wasi {
     context: WasiCtx,
     resources: ResourceTable,
     streams: Streams,
+    http: Http,
     /// Whether the guest's table of handles surely runs in step with `resources`.
     in_step: bool,
 }
@@ -64,7 +69,8 @@ impl State {
     /// What the guest has handles to. None: something else than its output and
     /// error, or it can't be told.
     pub(super) fn held(&mut self) -> Option<Vec<Place>> {
-        self.wasi.as_mut().map_or(Some(Vec::new()), |wasi| wasi.held())
+        let directories = &self.tenant.capabilities.directories;
+        self.wasi.as_mut().map_or(Some(Vec::new()), |wasi| wasi.held(directories))
     }
 
     /// Opens a stream to the guest's output or error.
@@ -94,10 +100,26 @@ impl State {
         self.clocks()
     }
 
+    /// What the guest is about to send HTTP requests by. What it has of that is not
+    /// one thing in the store's table for each handle.
+    pub(super) fn http(&mut self) -> WasiHttpCtxView<'_> {
+        let wasi = self.wasi();
+        wasi.in_step = false;
+        wasi.http.view(&mut wasi.resources)
+    }
+
+    /// Opens a directory that the guest is granted, by its number.
+    ///
+    /// # Errors
+    /// It has too much open (`resources_max`).
+    pub(super) fn open_directory(&mut self, number: usize) -> Result<Resource<Descriptor>> {
+        let directory = self.tenant.capabilities.directories.get(number);
+        let dir = directory.context("a directory that is not granted")?.dir();
+        Ok(self.wasi().resources.push(Descriptor::Dir(dir))?)
+    }
+
     fn wasi(&mut self) -> &mut Wasi {
-        self.wasi.get_or_insert_with(|| {
-            Box::new(Wasi::new(&*self.sources, self.tenant.config.resources_max))
-        })
+        self.wasi.get_or_insert_with(|| Box::new(Wasi::new(&*self.sources, &self.tenant)))
     }
 
     /// What outlives the instance.
@@ -116,22 +138,31 @@ impl WasiView for State {
 }
 
 impl Wasi {
-    /// Clocks and randomness; no files, sockets, arguments, environment or input.
-    /// Output is not WASI's here, but [`Streams`].
-    fn new(sources: &dyn Sources, resources_max: usize) -> Self {
+    /// Clocks, randomness and the environment that is granted; no sockets, arguments
+    /// or input. Output is not WASI's here, but [`Streams`]; directories are the
+    /// tenant's.
+    fn new(sources: &dyn Sources, tenant: &Arc<Tenant>) -> Self {
         let mut builder = WasiCtx::builder();
         sources.provide(&mut builder);
+        builder.envs(&tenant.capabilities.environment);
         builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
         let mut resources = ResourceTable::new();
-        resources.set_max_capacity(resources_max);
-        Self { context: builder.build(), resources, streams: Streams::default(), in_step: true }
+        resources.set_max_capacity(tenant.config.resources_max);
+        Self {
+            context: builder.build(),
+            resources,
+            streams: Streams::default(),
+            http: Http::new(tenant.clone()),
+            in_step: true,
+        }
     }
 
-    fn held(&mut self) -> Option<Vec<Place>> {
+    fn held(&mut self, directories: &[Directory]) -> Option<Vec<Place>> {
         if self.resources.is_empty() {
             return Some(Vec::new());
         }
-        let places = held::places(&mut self.resources, &self.streams).filter(|_| self.in_step)?;
+        let places = held::places(&mut self.resources, &self.streams, directories)
+            .filter(|_| self.in_step)?;
         // One more is opened to try it out.
         (places.len() < self.resources.max_capacity()).then_some(places)
     }

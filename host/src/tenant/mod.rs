@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub use self::total::{Share, Total, Totals};
 use crate::{
+    capabilities::Capabilities,
     config::Config,
     observe::{Budget, Metrics, Seldom, metrics::PluginMetrics},
 };
@@ -18,6 +19,8 @@ pub struct Tenant {
     pub name: Arc<str>,
     /// Its settings.
     pub config: Arc<Config>,
+    /// What it is granted.
+    pub capabilities: Capabilities,
     /// What it did.
     pub metrics: PluginMetrics,
     /// What its connections have together.
@@ -30,7 +33,12 @@ pub struct Tenant {
 impl Tenant {
     /// A plugin of this name.
     #[must_use]
-    pub fn new(name: Arc<str>, config: Arc<Config>, metrics: &Metrics) -> Arc<Self> {
+    pub fn new(
+        name: Arc<str>,
+        config: Arc<Config>,
+        capabilities: Capabilities,
+        metrics: &Metrics,
+    ) -> Arc<Self> {
         Arc::new(Self {
             metrics: metrics.plugin(&name),
             totals: Totals::new(&config),
@@ -39,13 +47,20 @@ impl Tenant {
             failure_lines: Mutex::default(),
             name,
             config,
+            capabilities,
         })
     }
 
-    /// One with these settings.
+    /// One with these settings, which is granted nothing.
     #[cfg(test)]
     pub(crate) fn test(config: Config) -> Arc<Self> {
-        Self::new("test".into(), Arc::new(config), &Metrics::default())
+        Self::test_with(config, Capabilities::default())
+    }
+
+    /// One with these settings and capabilities.
+    #[cfg(test)]
+    pub(crate) fn test_with(config: Config, capabilities: Capabilities) -> Arc<Self> {
+        Self::new("test".into(), Arc::new(config), capabilities, &Metrics::default())
     }
 
     /// Something was refused because of a limit, by the setting's name: it is

@@ -9,7 +9,8 @@ use std::{
 };
 
 use wshost::{
-    config::Config,
+    config::Configuration,
+    key_value::Stores,
     plugin::{Cache, Compiler, Loader},
     sandbox,
 };
@@ -66,15 +67,14 @@ async fn a_directory_that_others_can_write_to_is_refused() {
 #[tokio::test]
 async fn a_hit_needs_no_compiler() {
     let directory = tempfile::tempdir().unwrap();
-    let mut config = Config::default();
-    config.set("instances_max=10").unwrap();
-    let config = Arc::new(config);
+    let configuration = Configuration::of(&["instances_max=10"]).unwrap();
     let loader = || {
         let cache = Cache::open(directory.path(), u64::MAX).unwrap();
         Loader {
-            engine: sandbox::engine(&config).unwrap(),
-            compiler: Compiler::in_worker(&program(), &config).with_cache(Some(cache)),
-            config: config.clone(),
+            engine: sandbox::engine(configuration.host()).unwrap(),
+            compiler: Compiler::in_worker(&program(), configuration.host()).with_cache(Some(cache)),
+            configuration: configuration.clone(),
+            stores: Stores::default(),
             metrics: Arc::default(),
         }
     };

@@ -16,9 +16,10 @@ use rustix::{
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use wshost::{
-    config::Config,
+    config::Configuration,
     connection::Shared,
     hibernation::{Settings, Slots, SnapshotStore},
+    key_value::Stores,
     messaging::Hub,
     plugin::{Compiler, Loader, Plugin},
     sandbox,
@@ -30,13 +31,12 @@ use super::hostile;
 
 /// Loads in this process, by workers of this program.
 fn loader(program: &Path, settings: &[&str]) -> Loader {
-    let mut config = Config::default();
-    config.set("instances_max=10").unwrap();
-    settings.iter().for_each(|setting| config.set(setting).unwrap());
+    let configuration = Configuration::of(&[&["instances_max=10"], settings].concat()).unwrap();
     Loader {
-        engine: sandbox::engine(&config).unwrap(),
-        compiler: Compiler::in_worker(program, &config),
-        config: Arc::new(config),
+        engine: sandbox::engine(configuration.host()).unwrap(),
+        compiler: Compiler::in_worker(program, configuration.host()),
+        configuration,
+        stores: Stores::default(),
         metrics: Arc::default(),
     }
 }
@@ -87,7 +87,8 @@ async fn a_worker_that_is_not_there_is_an_error() {
 }
 
 /// A host in this process, on a free port.
-async fn serve(plugin: Plugin, config: Arc<Config>) -> std::net::SocketAddr {
+async fn serve(plugin: Plugin) -> std::net::SocketAddr {
+    let config = plugin.tenant.config.clone();
     let settings = Settings { memory_max_bytes: config.snapshots_max_bytes, spill: None };
     let shared = Arc::new(Shared {
         plugin,
@@ -107,7 +108,7 @@ async fn serve(plugin: Plugin, config: Arc<Config>) -> std::net::SocketAddr {
 async fn a_host_that_serves_goes_on_while_it_loads() {
     let loader = loader(&program(), &["compile_memory_max_bytes=268_435_456"]);
     let plugin = loader.load(&guest("scripted")).await.unwrap();
-    let address = serve(plugin, loader.config.clone()).await;
+    let address = serve(plugin).await;
     let mut client = Mode::HTTP1.ask_address(address).open().await;
 
     let directory = tempfile::tempdir().unwrap();

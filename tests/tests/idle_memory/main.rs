@@ -14,9 +14,10 @@ use std::{
 
 use tokio::{net::TcpListener, runtime::Runtime};
 use wshost::{
-    config::Config,
+    config::Configuration,
     connection::{Places, Shared},
     hibernation::{Settings, Slots, SnapshotStore},
+    key_value::Stores,
     messaging::{ConnectionId, Hub},
     plugin::{Cache, Compiler, Loader, Plugin},
     sandbox::{self, Instance, Phase, sample_request, types::FrameParam},
@@ -63,15 +64,15 @@ struct Counted {
 
 impl Counted {
     fn new(runtime: &Runtime, settings: &[&str]) -> Self {
-        let mut config = Config::default();
-        settings.iter().for_each(|setting| config.set(setting).unwrap());
-        let config = Arc::new(config);
-        let engine = sandbox::engine(&config).unwrap();
-        let kept = Cache::open(&cache(), config.cache_max_bytes).unwrap();
+        let configuration = Configuration::of(settings).unwrap();
+        let engine = sandbox::engine(configuration.host()).unwrap();
+        let kept = Cache::open(&cache(), configuration.host().cache_max_bytes).unwrap();
         let compiler = Compiler::in_process().with_cache(Some(kept));
         let echo = guest("echo");
-        let loader = Loader { engine, compiler, config: config.clone(), metrics: Arc::default() };
+        let (stores, metrics) = (Stores::default(), Arc::default());
+        let loader = Loader { engine, compiler, configuration, stores, metrics };
         let plugin = runtime.block_on(loader.load(&echo)).unwrap();
+        let config = plugin.tenant.config.clone();
         let snapshots = SnapshotStore::new(Settings {
             memory_max_bytes: config.snapshots_max_bytes,
             spill: None,

@@ -11,10 +11,12 @@
 //! | `open` | `func(error: bool) -> own<output-stream>` of the host's, lowered | opens a stream, and returns its index |
 //! | `drop` | `resource.drop` of `output-stream` | drops the stream with an index |
 //! | `subscribe` | `func(stream: borrow<output-stream>) -> own<pollable>` of the host's, lowered | makes a pollable of the stream with an index, and returns its index |
+//! | `directory` | `func(number: u32) -> own<descriptor>` of the host's, lowered | opens a directory that is granted, and returns its index |
 //!
 //! They are in the outermost component, the only one with core functions, so its
 //! table is the one that they see. One that imports no output streams gets none of
-//! them, and one that imports no pollables not the last.
+//! them, and one that imports no pollables, or no descriptors of files, not those of
+//! these.
 
 use wasm_encoder::{
     Alias, CanonicalFunctionSection, Component, ComponentAliasSection, ComponentExportKind,
@@ -34,6 +36,7 @@ use super::{Counts, HANDLES, STREAMS};
 pub(super) struct Resources {
     output_stream: ResourceType,
     pollable: ResourceType,
+    descriptor: ResourceType,
 }
 
 /// Where a component has a resource's type from.
@@ -52,6 +55,7 @@ impl Default for Resources {
         Self {
             output_stream: ResourceType::new("wasi:io/streams", "output-stream"),
             pollable: ResourceType::new("wasi:io/poll", "pollable"),
+            descriptor: ResourceType::new("wasi:filesystem/types", "descriptor"),
         }
     }
 }
@@ -61,22 +65,28 @@ impl Resources {
     pub(super) fn see_type(&mut self, index: u32, of: &ComponentType<'_>) {
         self.output_stream.see_type(index, of);
         self.pollable.see_type(index, of);
+        self.descriptor.see_type(index, of);
     }
 
     /// Sees an import; an instance's number would be `index`.
     pub(super) fn see_import(&mut self, index: u32, import: &ComponentImport<'_>) {
         self.output_stream.see_import(index, import);
         self.pollable.see_import(index, import);
+        self.descriptor.see_import(index, import);
     }
 
     /// Appends the functions to a component that has the types, and counts them.
     pub(super) fn append(&self, component: &mut Component, counts: &mut Counts) {
         let Some(stream) = self.output_stream.alias(component, counts) else { return };
         let pollable = self.pollable.alias(component, counts);
-        import(component, counts, stream, pollable);
+        let descriptor = self.descriptor.alias(component, counts);
+        import(component, counts, Types { stream, pollable, descriptor });
+        let mut names = vec!["open", "drop"];
+        names.extend(pollable.map(|_| "subscribe"));
+        names.extend(descriptor.map(|_| "directory"));
         let core = counts.core_functions;
-        let names = lower(component, counts, stream, pollable.is_some());
-        lift(component, counts, core, names);
+        lower(component, counts, stream, &names);
+        lift(component, counts, core, &names);
     }
 }
 
@@ -119,8 +129,17 @@ impl ResourceType {
     }
 }
 
+/// The resources' types that are there.
+#[derive(Clone, Copy)]
+struct Types {
+    stream: u32,
+    pollable: Option<u32>,
+    descriptor: Option<u32>,
+}
+
 /// Imports the host's functions.
-fn import(component: &mut Component, counts: &mut Counts, stream: u32, pollable: Option<u32>) {
+fn import(component: &mut Component, counts: &mut Counts, types: Types) {
+    let Types { stream, pollable, descriptor } = types;
     let mut interface = InstanceType::new();
     let stream = name(&mut interface, stream, "output-stream");
     interface.ty().defined_type().own(stream);
@@ -135,6 +154,13 @@ fn import(component: &mut Component, counts: &mut Counts, stream: u32, pollable:
         let own = ComponentValType::Type(interface.type_count() - 1);
         interface.ty().function().params([("stream", borrow)]).result(Some(own));
         interface.export("subscribe", ComponentTypeRef::Func(interface.type_count() - 1));
+    }
+    if let Some(descriptor) = descriptor {
+        let descriptor = name(&mut interface, descriptor, "descriptor");
+        interface.ty().defined_type().own(descriptor);
+        let own = ComponentValType::Type(interface.type_count() - 1);
+        interface.ty().function().params([("number", U32)]).result(Some(own));
+        interface.export("directory", ComponentTypeRef::Func(interface.type_count() - 1));
     }
     let mut types = ComponentTypeSection::new();
     types.instance(&interface);
@@ -153,15 +179,8 @@ fn name(interface: &mut InstanceType, index: u32, name: &str) -> u32 {
     interface.type_count() - 1
 }
 
-/// Makes core functions, and returns their names: the host's are those of the
-/// instance imported last.
-fn lower(
-    component: &mut Component,
-    counts: &mut Counts,
-    stream: u32,
-    pollables: bool,
-) -> &'static [&'static str] {
-    let names = if pollables { &["open", "drop", "subscribe"][..] } else { &["open", "drop"] };
+/// Makes core functions of these: the host's are those of the instance imported last.
+fn lower(component: &mut Component, counts: &mut Counts, stream: u32, names: &[&str]) {
     let mut aliases = ComponentAliasSection::new();
     let mut functions = CanonicalFunctionSection::new();
     for name in names {
@@ -176,7 +195,6 @@ fn lower(
         counts.core_functions += 1;
     }
     component.section(&aliases).section(&functions);
-    names
 }
 
 /// Lifts and exports core functions from number `core` on, handles being numbers.
@@ -188,7 +206,12 @@ fn lift(component: &mut Component, counts: &mut Counts, core: u32, names: &[&str
     let mut functions = CanonicalFunctionSection::new();
     let mut items = Vec::new();
     for (n, name) in (0..).zip(names) {
-        functions.lift(core + n, counts.types + n, []);
+        let of = match *name {
+            "open" => 0,
+            "drop" => 1,
+            _ => 2,
+        };
+        functions.lift(core + n, counts.types + of, []);
         items.push((*name, ComponentExportKind::Func, counts.functions));
         counts.functions += 1;
     }

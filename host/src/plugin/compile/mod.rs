@@ -31,10 +31,18 @@ pub const THIS_PROGRAM: &str = "/proc/self/exe";
 
 /// Compiles components, or finds them compiled.
 pub struct Compiler {
-    /// Starts a worker of this program, `wshost`; none: it compiles in this process.
-    worker: Option<PathBuf>,
+    /// None: it compiles in this process.
+    worker: Option<Worker>,
     cache: Option<Arc<Cache>>,
     turns: Semaphore,
+}
+
+/// What workers are started of.
+struct Worker {
+    /// `wshost`.
+    program: PathBuf,
+    /// The host's settings, for which the code is made.
+    config: Config,
 }
 
 impl Compiler {
@@ -49,7 +57,8 @@ impl Compiler {
     #[must_use]
     pub fn in_worker(program: &Path, config: &Config) -> Self {
         let turns = Semaphore::new(config.compiles_max);
-        Self { worker: Some(program.to_owned()), cache: None, turns }
+        let worker = Worker { program: program.to_owned(), config: config.clone() };
+        Self { worker: Some(worker), cache: None, turns }
     }
 
     /// Keeps what was compiled.
@@ -68,7 +77,8 @@ impl Compiler {
         component: Vec<u8>,
     ) -> Result<Compiled, Problem> {
         let config = &tenant.config;
-        let program = self.worker.as_deref().unwrap_or(Path::new(THIS_PROGRAM));
+        let worker = self.worker.as_ref();
+        let program = worker.map_or(Path::new(THIS_PROGRAM), |worker| &worker.program);
         let kept = self.cache.clone().zip(Key::new(program, engine, &component));
         if let Some(found) = find(kept.clone(), engine.clone()).await? {
             metrics.compile_cache_hit();
@@ -79,7 +89,9 @@ impl Compiler {
         let _turn = self.turns.acquire().await;
         let started = Instant::now();
         let artifact = match &self.worker {
-            Some(program) => process::compile(program, config, &component).await?,
+            Some(Worker { program, config }) => {
+                process::compile(program, config, &component).await?
+            }
             None => {
                 let engine = engine.clone();
                 off_thread(move || compile(&engine, &component))

@@ -1,6 +1,7 @@
 //! Handles to standard output and error are carried over sleep: guests that print
-//! keep them for ever, and some keep pollables of them. The same indices mean the
-//! same again.
+//! keep them for ever, and some keep pollables of them. So are those to the
+//! directories that a guest is granted, which C's library keeps once it has looked
+//! for a file. The same indices mean the same again.
 //!
 //! What the handles are is known from the store's own table ([`held`]). Before a
 //! guest sleeps it is tried out: as many streams are opened as there are free
@@ -9,13 +10,12 @@
 //! dropped, the last one first, and the table is as it was.
 //!
 //! A fresh guest's table is empty. Streams are opened until it is as long as it
-//! was; those where a pollable was are dropped, one by one, and the pollable takes
-//! the place; those where nothing was are dropped. Each index is compared.
+//! was; those where a pollable or a directory was are dropped, one by one, and that
+//! takes the place; those where nothing was are dropped. Each index is compared.
 
 use wasmtime::{
     Result, Store, StoreContextMut, bail,
     component::{Component, ComponentExportIndex, Instance, Linker, Resource},
-    error::Context as _,
 };
 use wasmtime_wasi::p2::DynOutputStream;
 
@@ -31,6 +31,8 @@ pub(super) struct Functions {
     drop: ComponentExportIndex,
     /// None: the component has no pollables, or of more than one version.
     subscribe: Option<ComponentExportIndex>,
+    /// None: it has no directories, or of more than one version.
+    directory: Option<ComponentExportIndex>,
 }
 
 impl Functions {
@@ -38,7 +40,12 @@ impl Functions {
     pub(super) fn find(component: &Component) -> Option<Self> {
         let handles = component.get_export_index(None, HANDLES)?;
         let find = |name| component.get_export_index(Some(&handles), name);
-        Some(Self { open: find("open")?, drop: find("drop")?, subscribe: find("subscribe") })
+        Some(Self {
+            open: find("open")?,
+            drop: find("drop")?,
+            subscribe: find("subscribe"),
+            directory: find("directory"),
+        })
     }
 }
 
@@ -52,6 +59,9 @@ pub(in crate::sandbox) fn add_to_linker(linker: &mut Linker<State>) -> Result<()
     })?;
     host.func_wrap("subscribe", |mut store: StoreContextMut<'_, State>, (stream,): (Stream,)| {
         Ok((store.data_mut().subscribe(stream)?,))
+    })?;
+    host.func_wrap("directory", |mut store: StoreContextMut<'_, State>, (number,): (u32,)| {
+        Ok((store.data_mut().open_directory(number as usize)?,))
     })
 }
 
@@ -66,8 +76,13 @@ impl Table<'_> {
     /// Whether what has these places can be put back, and the table is as long as
     /// they are, and has the same ones free.
     pub(super) async fn is_like(&mut self, places: &[Place]) -> Result<bool> {
-        let has_pollables = places.iter().any(|place| matches!(place, Place::Pollable(_)));
-        if has_pollables && self.functions.subscribe.is_none() {
+        let Functions { subscribe, directory, .. } = self.functions;
+        let can_be_put_back = places.iter().all(|place| match place {
+            Place::Free | Place::Stream(_) => true,
+            Place::Pollable(_) => subscribe.is_some(),
+            Place::Directory(_) => directory.is_some(),
+        });
+        if !can_be_put_back {
             return Ok(false);
         }
         let mut opened = Vec::new();
@@ -88,15 +103,18 @@ impl Table<'_> {
         for (index, place) in (1..).zip(places) {
             let output = match place {
                 Place::Stream(output) => *output,
-                Place::Free | Place::Pollable(_) => Output::Stdout,
+                Place::Free | Place::Pollable(_) | Place::Directory(_) => Output::Stdout,
             };
             same(index, self.open(output).await?)?;
         }
         for (index, place) in (1..).zip(places) {
-            if let Place::Pollable(stream) = place {
-                self.drop(index).await?;
-                same(index, self.subscribe(*stream).await?)?;
-            }
+            let function = match place {
+                Place::Free | Place::Stream(_) => continue,
+                Place::Pollable(stream) => (self.functions.subscribe, *stream),
+                Place::Directory(number) => (self.functions.directory, *number),
+            };
+            self.drop(index).await?;
+            same(index, self.make(function).await?)?;
         }
         for (index, _) in (1..).zip(places).filter(|(_, place)| **place == Place::Free) {
             self.drop(index).await?;
@@ -111,10 +129,11 @@ impl Table<'_> {
         Ok(open.call_async(&mut *self.store, (error,)).await?.0)
     }
 
-    async fn subscribe(&mut self, stream: u32) -> Result<u32> {
-        let subscribe = self.functions.subscribe.context("the guest has no pollables")?;
-        let subscribe = self.guest.get_typed_func::<(u32,), (u32,)>(&mut *self.store, subscribe)?;
-        Ok(subscribe.call_async(&mut *self.store, (stream,)).await?.0)
+    /// Calls a function that makes a handle of a number.
+    async fn make(&mut self, function: (Option<ComponentExportIndex>, u32)) -> Result<u32> {
+        let (Some(function), number) = function else { bail!("the guest has no such handles") };
+        let make = self.guest.get_typed_func::<(u32,), (u32,)>(&mut *self.store, function)?;
+        Ok(make.call_async(&mut *self.store, (number,)).await?.0)
     }
 
     async fn drop(&mut self, index: u32) -> Result<()> {

@@ -8,7 +8,8 @@ use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use super::{Snapshot, StaysAwake};
 use crate::{
-    config::Config,
+    config::Configuration,
+    key_value::Stores,
     messaging::ConnectionId,
     plugin::{Cache, Compiler, Loader, Plugin},
     sandbox::{
@@ -21,12 +22,13 @@ use crate::{
 
 /// Guests that share a pool with room for so many instances.
 async fn load(guests: &[&str], instances: usize) -> Vec<Plugin> {
-    let mut config = Config::default();
-    config.set(&format!("instances_max={instances}")).unwrap();
-    let engine = engine(&config).unwrap();
-    let cache = Cache::open(&target().join("wshost-tests-cache"), config.cache_max_bytes).unwrap();
+    let configuration = Configuration::of(&[&format!("instances_max={instances}")]).unwrap();
+    let host = configuration.host();
+    let engine = engine(host).unwrap();
+    let cache = Cache::open(&target().join("wshost-tests-cache"), host.cache_max_bytes).unwrap();
     let compiler = Compiler::in_process().with_cache(Some(cache));
-    let loader = Loader { engine, compiler, config: Arc::new(config), metrics: Arc::default() };
+    let (stores, metrics) = (Stores::default(), Arc::default());
+    let loader = Loader { engine, compiler, configuration, stores, metrics };
     let mut plugins = Vec::new();
     for guest in guests {
         plugins.push(loader.load(&component(guest)).await.unwrap());

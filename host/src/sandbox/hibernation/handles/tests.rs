@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::Path,
     sync::Arc,
 };
 
@@ -13,6 +14,7 @@ use wasmtime::{
 
 use super::{Functions, Table};
 use crate::{
+    capabilities::{Capabilities, Directory},
     config::Config,
     hibernation::rewrite,
     messaging::ConnectionId,
@@ -55,6 +57,11 @@ const GUEST: &str = r#"(component
     (alias outer 1 $stream (type $outer))
     (export "output-stream" (type $stream (eq $outer)))
     (export "get-stderr" (func (result (own $stream))))))
+  (import "wasi:filesystem/types@0.2.6" (instance $files
+    (export "descriptor" (type (sub resource)))))
+  (alias export $files "descriptor" (type $descriptor))
+  (core func $shut (canon resource.drop $descriptor))
+  (func (export "shut") (param "directory" u32) (canon lift (core func $shut)))
   (core func $stdout (canon lower (func $stdout "get-stdout")))
   (core func $stderr (canon lower (func $stderr "get-stderr")))
   (core func $subscribe (canon lower (func $streams "[method]output-stream.subscribe")))
@@ -93,7 +100,9 @@ impl Rig {
     }
 
     async fn fresh(&self) -> Live {
-        let tenant = Tenant::test(Config::default());
+        let directories = ["/a", "/b"].map(|guest| Directory::open(guest, Path::new("/")).unwrap());
+        let capabilities = Capabilities { directories: directories.into(), ..Default::default() };
+        let tenant = Tenant::test_with(Config::default(), capabilities);
         let log = GuestLog::new(tenant.clone(), ConnectionId::random());
         let state = State::new(tenant, Arc::new(ProcessSources), Arc::new(log), Box::default());
         let mut store = Store::new(self.pre.engine(), state);
@@ -131,6 +140,13 @@ impl Live {
         subscribe.call_async(&mut self.store, (stream,)).await.unwrap().0
     }
 
+    /// Opens a directory, as a guest does that is told which there are.
+    async fn directory(&mut self, number: u32) -> u32 {
+        let mut table = self.table();
+        let directory = table.functions.directory;
+        table.make((directory, number)).await.unwrap()
+    }
+
     async fn drop(&mut self, name: &str, handle: u32) {
         let drop = self.guest.get_typed_func::<(u32,), ()>(&mut self.store, name).unwrap();
         drop.call_async(&mut self.store, (handle,)).await.unwrap();
@@ -148,6 +164,8 @@ struct Model {
     streams: BTreeMap<u32, Output>,
     /// Pollables of streams.
     pollables: BTreeMap<u32, u32>,
+    /// Directories, by their numbers.
+    directories: BTreeMap<u32, u32>,
     inputs: BTreeSet<u32>,
     clocks: BTreeSet<u32>,
     had_clock: bool,
@@ -159,6 +177,7 @@ enum Step {
     Stderr,
     Stdin,
     Clock,
+    Directory(u32),
     Subscribe(usize),
     /// Drops what stands there among all handles.
     Drop(usize),
@@ -172,6 +191,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => Just(Step::Stderr),
         1 => Just(Step::Stdin),
         1 => prop_oneof![9 => Just(Step::Save), 1 => Just(Step::Clock)],
+        2 => (0..2_u32).prop_map(Step::Directory),
         6 => any::<usize>().prop_map(Step::Subscribe),
         8 => any::<usize>().prop_map(Step::Drop),
         4 => Just(Step::Sleep),
@@ -192,6 +212,9 @@ impl Model {
                 self.clocks.insert(live.clock().await);
                 self.had_clock = true;
             }
+            Step::Directory(number) => {
+                self.directories.insert(live.directory(number).await, number);
+            }
             Step::Subscribe(at) => {
                 if let Some(stream) = nth(self.streams.keys().copied(), at) {
                     self.pollables.insert(live.subscribe(stream).await, stream);
@@ -204,11 +227,13 @@ impl Model {
 
     async fn drop(&mut self, live: &mut Live, at: usize) {
         let streams = self.streams.keys().chain(&self.inputs);
-        let all: Vec<u32> =
-            streams.chain(self.pollables.keys()).chain(&self.clocks).copied().collect();
+        let others = self.pollables.keys().chain(self.directories.keys()).chain(&self.clocks);
+        let all: Vec<u32> = streams.chain(others).copied().collect();
         let Some(handle) = nth(all.into_iter(), at) else { return };
         if self.inputs.remove(&handle) {
             live.drop("leave", handle).await;
+        } else if self.directories.remove(&handle).is_some() {
+            live.drop("shut", handle).await;
         } else if self.clocks.remove(&handle) || self.pollables.remove(&handle).is_some() {
             live.drop("forget", handle).await;
         } else if !self.pollables.values().any(|of| *of == handle) {
@@ -221,14 +246,17 @@ impl Model {
     /// What is expected when the guest is to sleep. None: it stays awake.
     fn places(&self) -> Option<Vec<Place>> {
         let handles = self.streams.keys().chain(self.pollables.keys());
+        let handles = handles.chain(self.directories.keys());
         let len = handles.max().copied().unwrap_or_default();
         let known = self.inputs.is_empty() && self.clocks.is_empty();
         (known && (len == 0 || !self.had_clock)).then(|| {
             (1..=len)
-                .map(|index| match (self.streams.get(&index), self.pollables.get(&index)) {
-                    (Some(output), _) => Place::Stream(*output),
-                    (_, Some(stream)) => Place::Pollable(*stream),
-                    _ => Place::Free,
+                .map(|index| {
+                    let stream = self.streams.get(&index).map(|output| Place::Stream(*output));
+                    let pollable = self.pollables.get(&index).map(|of| Place::Pollable(*of));
+                    let directory = self.directories.get(&index);
+                    let directory = directory.map(|number| Place::Directory(*number));
+                    stream.or(pollable).or(directory).unwrap_or(Place::Free)
                 })
                 .collect()
         })
@@ -259,6 +287,9 @@ async fn live_through(rig: &Rig, steps: Vec<Step>) {
     for stream in model.streams.keys() {
         live.drop("close", *stream).await;
     }
+    for directory in model.directories.keys() {
+        live.drop("shut", *directory).await;
+    }
     for input in &model.inputs {
         live.drop("leave", *input).await;
     }
@@ -288,7 +319,7 @@ async fn two_versions_of_streams_are_not_told_apart() {
 }
 
 #[tokio::test]
-async fn a_guest_that_imports_no_pollables_may_sleep() {
+async fn a_guest_that_imports_no_pollables_and_no_files_may_sleep() {
     let wat = r#"(component
       (import "wasi:io/streams@0.2.6" (instance $streams
         (export "output-stream" (type (sub resource)))))
@@ -306,9 +337,11 @@ async fn a_guest_that_imports_no_pollables_may_sleep() {
     assert_eq!(guest.save().await.as_deref(), Some(&places[..]));
     rig.fresh().await.table().fill(&places).await.unwrap();
     // It can't have had a pollable.
-    let other = [places[0], Place::Pollable(1)];
-    assert!(!guest.table().is_like(&other).await.unwrap());
-    assert!(rig.fresh().await.table().fill(&other).await.is_err());
+    for other in [Place::Pollable(1), Place::Directory(0)] {
+        let other = [places[0], other];
+        assert!(!guest.table().is_like(&other).await.unwrap());
+        assert!(rig.fresh().await.table().fill(&other).await.is_err());
+    }
 }
 
 #[tokio::test]
@@ -327,7 +360,7 @@ async fn tables_that_differ_are_noticed() {
 
 #[test]
 fn bytes_that_are_no_handles_are_refused() {
-    for bytes in [&[0x80][..], &[3], &[0, 3], &[1, 5], &[1, 0xff, 0xff, 0xff, 0xff, 0xff, 1]] {
+    for bytes in [&[0x80][..], &[3], &[0, 3], &[1, 7], &[1, 0xff, 0xff, 0xff, 0xff, 0xff, 1]] {
         assert_eq!(decode(bytes), None, "{bytes:?}");
     }
 }

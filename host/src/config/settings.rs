@@ -1,107 +1,17 @@
 //! Every setting, its default and its limits, in one place.
 //!
-//! A setting's name ends in its unit where it has one. `--set NAME=VALUE`
-//! reaches each of them; [`settings`] lists them for the help and the docs.
-
-use std::{fmt, str::FromStr};
+//! A setting's name ends in its unit where it has one. `--set NAME=VALUE` and the
+//! configuration file reach each of them; [`settings`] lists them for the help and
+//! the docs. One with `host` behind it is the whole host's; every other can be
+//! given to each plugin.
 
 use thiserror::Error;
 
+use super::{
+    nearest::nearest,
+    values::{Limit, Millis, RatePolicy, SlowReader, Value},
+};
 use crate::messaging::FRAME_OVERHEAD_BYTES;
-
-/// A time in milliseconds, or `infinity`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Millis {
-    /// At least 1.
-    After(u64),
-    /// Never.
-    Infinity,
-}
-
-impl Millis {
-    /// The time, if there is an end to it.
-    #[must_use]
-    pub fn duration(self) -> Option<std::time::Duration> {
-        match self {
-            Self::After(ms) => Some(std::time::Duration::from_millis(ms)),
-            Self::Infinity => None,
-        }
-    }
-}
-
-impl fmt::Display for Millis {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::After(ms) => ms.fmt(f),
-            Self::Infinity => f.write_str("infinity"),
-        }
-    }
-}
-
-/// A number of things, or `infinity`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Limit {
-    /// At least 1.
-    Of(u64),
-    /// As many as there are.
-    Infinity,
-}
-
-impl Limit {
-    /// The number, if there is one.
-    #[must_use]
-    pub fn value(self) -> Option<u64> {
-        match self {
-            Self::Of(max) => Some(max),
-            Self::Infinity => None,
-        }
-    }
-}
-
-impl fmt::Display for Limit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Of(max) => max.fmt(f),
-            Self::Infinity => f.write_str("infinity"),
-        }
-    }
-}
-
-/// What happens to a peer that sends more than the settings allow in a second.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
-pub enum RatePolicy {
-    /// Nothing is read from it meanwhile.
-    Wait,
-    /// It is closed with 1008.
-    Close,
-}
-
-impl fmt::Display for RatePolicy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Wait => "wait",
-            Self::Close => "close",
-        })
-    }
-}
-
-/// What happens to a peer that reads too slowly for what is published.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
-pub enum SlowReader {
-    /// It is closed with 1013.
-    Close,
-    /// It misses what is published while there is no room.
-    Drop,
-}
-
-impl fmt::Display for SlowReader {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Close => "close",
-            Self::Drop => "drop",
-        })
-    }
-}
 
 /// Why a setting was not taken.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -160,11 +70,34 @@ pub enum SettingError {
     },
 }
 
+impl SettingError {
+    /// The settings that it is about, as far as they are.
+    pub(super) fn settings(&self) -> &[&'static str] {
+        match self {
+            Self::Form(_) | Self::Unknown { .. } => &[],
+            Self::Value { name, .. } => std::slice::from_ref(name),
+            Self::SendQueue { .. } => &["send_queue_max_bytes", "payload_max_bytes"],
+            Self::Mailbox { .. } => &["mailbox_max_bytes", "payload_max_bytes", "topic_max_bytes"],
+        }
+    }
+}
+
+/// Whose a setting is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// The whole host's.
+    Host,
+    /// A plugin's. What the host has is every plugin's default.
+    Plugin,
+}
+
 /// What the help and the docs say of a setting.
 #[derive(Clone, Debug)]
 pub struct Setting {
     /// Its name, which ends in its unit.
     pub name: &'static str,
+    /// Whose it is.
+    pub scope: Scope,
     /// Its default, as `--set` takes it.
     pub default: String,
     /// What can be given.
@@ -173,77 +106,17 @@ pub struct Setting {
     pub doc: &'static str,
 }
 
-/// How one type of value is read and described.
-trait Value: Sized + Copy + PartialOrd + fmt::Display {
-    fn read(text: &str) -> Option<Self>;
-    fn expected(min: Self, max: Self) -> String;
-}
-
-macro_rules! whole_number {
-    ($($type:ty),*) => {$(
-        impl Value for $type {
-            fn read(text: &str) -> Option<Self> {
-                Self::from_str(&text.replace('_', "")).ok()
-            }
-            fn expected(min: Self, max: Self) -> String {
-                format!("a whole number from {min} to {max}")
-            }
-        }
-    )*};
-}
-whole_number!(u8, u32, u64, usize);
-
-impl Value for Millis {
-    fn read(text: &str) -> Option<Self> {
-        match text {
-            "infinity" => Some(Self::Infinity),
-            text => u64::read(text).map(Self::After),
-        }
-    }
-
-    fn expected(min: Self, max: Self) -> String {
-        match max {
-            Self::Infinity => format!("milliseconds, at least {min}, or `infinity`"),
-            max @ Self::After(_) => format!("milliseconds from {min} to {max}"),
-        }
-    }
-}
-
-impl Value for Limit {
-    fn read(text: &str) -> Option<Self> {
-        match text {
-            "infinity" => Some(Self::Infinity),
-            text => u64::read(text).map(Self::Of),
-        }
-    }
-
-    fn expected(min: Self, _: Self) -> String {
-        format!("a whole number, at least {min}, or `infinity`")
-    }
-}
-
-impl Value for RatePolicy {
-    fn read(text: &str) -> Option<Self> {
-        [Self::Wait, Self::Close].into_iter().find(|known| known.to_string() == text)
-    }
-
-    fn expected(min: Self, max: Self) -> String {
-        format!("`{min}` or `{max}`")
-    }
-}
-
-impl Value for SlowReader {
-    fn read(text: &str) -> Option<Self> {
-        [Self::Close, Self::Drop].into_iter().find(|known| known.to_string() == text)
-    }
-
-    fn expected(min: Self, max: Self) -> String {
-        format!("`{min}` or `{max}`")
-    }
+macro_rules! scope {
+    () => {
+        Scope::Plugin
+    };
+    (host) => {
+        Scope::Host
+    };
 }
 
 macro_rules! settings {
-    ($($(#[doc = $doc:literal])+ $name:ident: $type:ty = $default:expr, $min:expr => $max:expr;)*) => {
+    ($($(#[doc = $doc:literal])+ $name:ident: $type:ty = $default:expr, $min:expr => $max:expr $(, $scope:ident)?;)*) => {
         /// The settings in force.
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub struct Config {
@@ -260,20 +133,39 @@ macro_rules! settings {
             /// Takes `NAME=VALUE`.
             ///
             /// # Errors
-            /// An unknown name, and a value that does not parse or is out of range.
+            /// As [`Config::give`], and no `=`.
             pub fn set(&mut self, assignment: &str) -> Result<(), SettingError> {
                 let (name, value) = assignment
                     .split_once('=')
                     .ok_or_else(|| SettingError::Form(assignment.to_owned()))?;
-                match name.trim() {
-                    $(stringify!($name) => self.$name = read(stringify!($name), value.trim(), $min, $max)?,)*
-                    name => return Err(SettingError::Unknown { name: name.to_owned(), nearest: nearest(name) }),
+                self.give(name.trim(), value.trim()).map(|_| ())
+            }
+
+            /// Gives the setting of this name a value, and returns its name.
+            ///
+            /// # Errors
+            /// An unknown name, and a value that does not parse or is out of range.
+            pub fn give(&mut self, name: &str, value: &str) -> Result<&'static str, SettingError> {
+                match name {
+                    $(stringify!($name) => {
+                        self.$name = read(stringify!($name), value, $min, $max)?;
+                        Ok(stringify!($name))
+                    })*
+                    name => Err(SettingError::Unknown { name: name.to_owned(), nearest: nearest(name, NAMES) }),
                 }
-                Ok(())
             }
         }
 
-        const NAMES: &[&str] = &[$(stringify!($name)),*];
+        /// The settings' names.
+        pub(super) const NAMES: &[&str] = &[$(stringify!($name)),*];
+
+        /// Whose the setting of this name is; none if there is no such setting.
+        pub(super) fn scope(name: &str) -> Option<Scope> {
+            match name {
+                $(stringify!($name) => Some(scope!($($scope)?)),)*
+                _ => None,
+            }
+        }
 
         /// Describes every setting, in the order of the docs.
         #[must_use]
@@ -281,6 +173,7 @@ macro_rules! settings {
             let config = Config::default();
             vec![$(Setting {
                 name: stringify!($name),
+                scope: scope!($($scope)?),
                 default: config.$name.to_string(),
                 expected: <$type as Value>::expected($min, $max),
                 doc: concat!($($doc, "\n"),+).trim(),
@@ -298,7 +191,7 @@ settings! {
     /// How many connections the host has: WebSockets, and sockets that are none (yet).
     /// Requests above it are answered with 503, before a handler runs. Never more
     /// than the open files that the system allows leave room for.
-    connections_max: Limit = Limit::Infinity, Limit::Of(1) => Limit::Infinity;
+    connections_max: Limit = Limit::Infinity, Limit::Of(1) => Limit::Infinity, host;
     /// How many WebSockets a plugin has, those that are opening or closing too.
     /// Requests above it are answered with 503, before the handler runs.
     connections_max_per_plugin: Limit = Limit::Infinity, Limit::Of(1) => Limit::Infinity;
@@ -306,7 +199,7 @@ settings! {
     /// 64 bits): behind a trusted proxy the one that the proxy names. Requests above
     /// it are answered with 503, before a handler runs. Over HTTP/2 the socket counts
     /// beside its WebSockets.
-    connections_max_per_peer: Limit = Limit::Infinity, Limit::Of(1) => Limit::Infinity;
+    connections_max_per_peer: Limit = Limit::Infinity, Limit::Of(1) => Limit::Infinity, host;
     /// How long a peer may be silent before it is closed with 1000, where the
     /// handler says nothing of it.
     idle_timeout_ms: Millis = Millis::After(60_000), Millis::After(1) => Millis::Infinity;
@@ -343,23 +236,23 @@ settings! {
     keep_alive_min_ms: u64 = 1_000, 1 => HOUR_MS;
     /// How long a peer has for a PROXY header and TLS's handshake together, then
     /// for a request's head; and how long an HTTP connection may be without a request.
-    handshake_timeout_ms: u64 = 10_000, 1 => HOUR_MS;
+    handshake_timeout_ms: u64 = 10_000, 1 => HOUR_MS, host;
     /// How long a peer has to answer a Close, and to take what is still to be sent.
     close_timeout_ms: u64 = 5_000, 1 => HOUR_MS;
     /// How long connections have to end when the host is told to stop.
-    shutdown_timeout_ms: u64 = 30_000, 1 => HOUR_MS;
+    shutdown_timeout_ms: u64 = 30_000, 1 => HOUR_MS, host;
     /// The largest head of a request, request line and header fields; also, what the
     /// header fields may take that a handler gives to a response.
-    header_max_bytes: usize = 32 * KIB, 8 * KIB => MIB;
+    header_max_bytes: usize = 32 * KIB, 8 * KIB => MIB, host;
     /// How many header fields a request may have, and a handler may give to a response.
-    headers_max: usize = 100, 1 => 10_000;
+    headers_max: usize = 100, 1 => 10_000, host;
     /// How many instances are awake at once. When more are needed, those whose
     /// connections were idle for longest are put to sleep.
-    instances_max: u32 = 1_000, 1 => 100_000;
+    instances_max: u32 = 1_000, 1 => 100_000, host;
     /// How long a connection waits until another one's instance is put to sleep.
     /// A new one is answered with 503 then, one whose handler sleeps is closed
     /// with 1013.
-    instance_wait_max_ms: u64 = 5_000, 1 => HOUR_MS;
+    instance_wait_max_ms: u64 = 5_000, 1 => HOUR_MS, host;
     /// How long after an event an instance is put to sleep, if its handler said
     /// `hibernate`; 0: at once, whatever there is to do.
     hibernate_grace_ms: u64 = 100, 0 => HOUR_MS;
@@ -371,30 +264,30 @@ settings! {
     snapshot_max_bytes: usize = 4 * MIB, KIB => GIB;
     /// How many bytes of snapshots are kept in memory. When there is no room,
     /// instances stay awake.
-    snapshots_max_bytes: u64 = GIB as u64, 1 => 1 << 50;
+    snapshots_max_bytes: u64 = GIB as u64, 1 => 1 << 50, host;
     /// Above this many bytes of snapshots in memory, the oldest go to the spill
     /// file, where there is one (`--spill`).
-    spill_above_bytes: u64 = 256 * MIB as u64, 0 => 1 << 50;
+    spill_above_bytes: u64 = 256 * MIB as u64, 0 => 1 << 50, host;
     /// How large the spill file may get.
-    spill_max_bytes: u64 = 16 * GIB as u64, 1 => 1 << 50;
+    spill_max_bytes: u64 = 16 * GIB as u64, 1 => 1 << 50, host;
     /// The largest file of a plugin.
     component_max_bytes: usize = 64 * MIB, KIB => GIB;
     /// How many plugins are compiled at once. The compiler runs in processes of its
     /// own, each with a thread for each processor, at a low priority.
-    compiles_max: usize = 1, 1 => 64;
+    compiles_max: usize = 1, 1 => 64, host;
     /// The memory that compiling one plugin may take.
-    compile_memory_max_bytes: u64 = 2 * GIB as u64, 64 * MIB as u64 => 1 << 40;
+    compile_memory_max_bytes: u64 = 2 * GIB as u64, 64 * MIB as u64 => 1 << 40, host;
     /// The processor's time that compiling one plugin may take, that of all processors
     /// together. Whole seconds are counted: it is rounded up to one.
-    compile_time_max_ms: u64 = 120_000, 1 => HOUR_MS;
+    compile_time_max_ms: u64 = 120_000, 1 => HOUR_MS, host;
     /// The time that compiling one plugin may take in all, that in which others had
     /// the processor included.
-    compile_wait_max_ms: u64 = 600_000, 1 => HOUR_MS;
+    compile_wait_max_ms: u64 = 600_000, 1 => HOUR_MS, host;
     /// The largest compiled code of one plugin.
-    code_max_bytes: usize = 256 * MIB, KIB => 4 * GIB;
+    code_max_bytes: usize = 256 * MIB, KIB => 4 * GIB, host;
     /// How many bytes of compiled code are kept between runs (`--cache`). Above that,
     /// what was not used for longest is removed.
-    cache_max_bytes: u64 = GIB as u64, 0 => 1 << 50;
+    cache_max_bytes: u64 = GIB as u64, 0 => 1 << 50, host;
     /// The linear memory of one instance, its memories together.
     memory_max_bytes: usize = 64 * MIB, 64 * KIB => 4 * GIB;
     /// The handles (streams, files, pollables) that one instance has to the host.
@@ -479,6 +372,22 @@ settings! {
     /// How many lines all connections of a plugin log a second; more are dropped and
     /// counted.
     plugin_log_lines_max_per_second: u32 = 1_000, 1 => 10_000_000;
+    /// How many HTTP requests a plugin's connections have under way together. One
+    /// more fails with `connection-limit-reached`.
+    http_requests_max: usize = 100, 1 => 100_000;
+    /// The time of one HTTP request, from its start to the end of the response's body.
+    http_timeout_ms: u64 = 10_000, 1 => HOUR_MS;
+    /// The largest body of an HTTP response.
+    http_response_max_bytes: u64 = 16 * MIB as u64, 1 => 1 << 50;
+    /// The longest key of a key-value store.
+    key_max_bytes: usize = 512, 1 => 64 * KIB;
+    /// The largest value in a key-value store.
+    value_max_bytes: usize = MIB, 1 => GIB;
+    /// How large a key-value store may get: its keys and values, and 128 bytes for
+    /// each. One that is declared may have a limit of its own (`max_bytes`).
+    key_value_max_bytes: u64 = 64 * MIB as u64, 1 => 1 << 50;
+    /// How many keys are listed in one call.
+    keys_listed_max: usize = 1_000, 1 => 100_000;
 }
 
 impl Config {
@@ -507,25 +416,6 @@ fn read<T: Value>(name: &'static str, value: &str, min: T, max: T) -> Result<T, 
         value: value.to_owned(),
         expected: T::expected(min, max),
     })
-}
-
-/// The setting whose name takes the fewest edits to reach.
-fn nearest(name: &str) -> &'static str {
-    NAMES.iter().min_by_key(|known| distance(known, name)).copied().unwrap_or_default()
-}
-
-/// Levenshtein's distance.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut corner = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.bytes().enumerate() {
-            let change = corner + usize::from(x != y);
-            corner = row[j + 1];
-            row[j + 1] = change.min(corner + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
@@ -586,32 +476,5 @@ mod tests {
             assert!(!setting.doc.is_empty(), "{} says nothing of itself", setting.name);
         }
         assert_eq!(config, Config::default());
-    }
-
-    /// `cargo xtask docs` writes it.
-    #[test]
-    fn the_reference_says_what_stands_here() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md");
-        let reference = reference();
-        if std::env::var_os("WSHOST_WRITE_DOCS").is_some() {
-            std::fs::write(path, &reference).unwrap();
-        }
-        let written = std::fs::read_to_string(path).unwrap_or_default();
-        assert!(
-            written == reference,
-            "docs/configuration.md is not up to date: run `cargo xtask docs`"
-        );
-    }
-
-    fn reference() -> String {
-        let mut page = String::from(
-            "# Settings\n\nWritten from `host/src/config.rs` by `cargo xtask docs`.\n\nEach is set by `wshost run \
-             --set NAME=VALUE`. A name ends in its unit.\n\n| Setting | Default | Takes | |\n|---|---|---|---|\n",
-        );
-        for Setting { name, default, expected, doc } in settings() {
-            let doc = doc.lines().map(str::trim).collect::<Vec<_>>().join(" ");
-            page += &format!("| `{name}` | {default} | {expected} | {doc} |\n");
-        }
-        page
     }
 }

@@ -1,0 +1,169 @@
+use std::fs;
+
+use tempfile::TempDir;
+
+use super::*;
+
+/// A directory with these files.
+fn files(files: &[(&str, &str)]) -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        fs::write(directory.path().join(name), text).unwrap();
+    }
+    directory
+}
+
+fn read(directory: &TempDir, flags: &Flags) -> Result<Configuration, ConfigError> {
+    Configuration::read(Some(&directory.path().join("wshost.toml")), flags)
+}
+
+/// The error of a host's file of this text.
+fn error(text: &str) -> String {
+    let directory = files(&[("wshost.toml", text)]);
+    let error = read(&directory, &Flags::default()).unwrap_err().to_string();
+    let at = format!("{}/", directory.path().display());
+    error.strip_prefix(&at).unwrap_or(&error).to_owned()
+}
+
+#[test]
+fn the_later_wins() {
+    let directory = files(&[
+        (
+            "wshost.toml",
+            "timers_max = 1\nmailbox_max = 1\n[plugins.chat]\nmailbox_max = 2\ncommands_max = 2\neffects_max = 2",
+        ),
+        ("chat.toml", "commands_max = 3\neffects_max = 3"),
+    ]);
+    let flags = Flags { set: vec!["effects_max=4".into()], ..Flags::default() };
+    let configuration = read(&directory, &flags).unwrap();
+    let chat = configuration.plugin(&directory.path().join("chat.wasm")).unwrap().settings;
+    let numbers = [chat.timers_max, chat.mailbox_max, chat.commands_max, chat.effects_max];
+    assert_eq!(numbers, [1, 2, 3, 4]);
+    let other = configuration.plugin(&directory.path().join("other.wasm")).unwrap().settings;
+    assert_eq!((other.mailbox_max, other.effects_max), (1, 4));
+    assert_eq!(other.commands_max, Config::default().commands_max);
+    assert_eq!(configuration.host().mailbox_max, 1);
+}
+
+#[test]
+fn grants_add_up() {
+    let directory = files(&[
+        (
+            "wshost.toml",
+            "[stores.board]\npath = \"b.redb\"\nmax_bytes = 5\n[plugins.chat.grants]\n\
+             environment = { A = \"1\", B = \"1\" }\nhttp = [\"a.com\"]\nkey_value = [\"board\"]",
+        ),
+        ("chat.toml", "[grants]\nenvironment = { B = \"2\" }\ndirectories = { \"/d\" = \"data\" }"),
+    ]);
+    let flags = Flags {
+        env: vec!["C=3=4".into()],
+        dir: vec!["/e=x".into()],
+        http: vec!["b.com:81".into()],
+        key_value: vec!["own".into(), "kept=kept.redb".into()],
+        ..Flags::default()
+    };
+    let configuration = read(&directory, &flags).unwrap();
+    let grants = configuration.plugin(&directory.path().join("chat.wasm")).unwrap().grants;
+    let variables: Vec<_> = grants.environment.iter().map(|(n, v)| format!("{n}={v}")).collect();
+    assert_eq!(variables, ["A=1", "B=2", "C=3=4"]);
+    assert_eq!(grants.directories["/d"], directory.path().join("data"));
+    assert_eq!(grants.directories["/e"], Path::new("x"));
+    let hosts: Vec<_> = grants.http.iter().map(ToString::to_string).collect();
+    assert_eq!(hosts, ["a.com", "b.com:81"]);
+    assert_eq!(grants.key_value, ["board", "kept", "own"].map(String::from).into());
+    let board = StoreConfig { path: Some(directory.path().join("b.redb")), max_bytes: Some(5) };
+    assert_eq!(configuration.stores()["board"], board);
+    assert_eq!(configuration.stores()["kept"].path.as_deref(), Some(Path::new("kept.redb")));
+}
+
+#[test]
+fn what_is_wrong_is_told_with_its_line() {
+    for (text, said) in [
+        (
+            "timers_max = 1\n\ntimers_mx = 1",
+            "wshost.toml:3: no setting and no table is named `timers_mx`; the nearest is `timers_max`",
+        ),
+        (
+            "pluggins.x = 1",
+            "wshost.toml:1: no setting and no table is named `pluggins`; the nearest is `plugins`",
+        ),
+        ("timers_max = \"5\"", "wshost.toml:1: a number has no quotes: give `timers_max = 5`"),
+        (
+            "\ntimers_max = true",
+            "wshost.toml:2: `timers_max` is a number or a word, and here is boolean",
+        ),
+        (
+            "timers_max = 0",
+            "wshost.toml:1: `0` is no value for `timers_max`: give a whole number from 1",
+        ),
+        ("timers_max = -1", "wshost.toml:1: `-1` is no value for `timers_max`"),
+        ("a = [", "wshost.toml:1: "),
+        (
+            "[plugins.a]\ninstances_max = 1",
+            "wshost.toml:2: `instances_max` is the whole host's, and no plugin's",
+        ),
+        (
+            "[plugins.a.grant]",
+            "wshost.toml:1: no setting and no table is named `grant`; the nearest is `grants`",
+        ),
+        ("[plugins]\na = 1", "wshost.toml:2: `a` is a table, and here is integer"),
+        (
+            "[plugins.a.grants]\nhtp = []",
+            "wshost.toml:2: no grant is named `htp`; the nearest is `http`",
+        ),
+        (
+            "[plugins.a.grants]\nhttp = [\"a.com\",\n\"http://b.com\"]",
+            "wshost.toml:3: `http://b.com` is no host",
+        ),
+        (
+            "[plugins.a.grants]\nhttp = \"a.com\"",
+            "wshost.toml:2: `http` is a list of strings, and here is string",
+        ),
+        (
+            "[plugins.a.grants]\nenvironment = { A = 1 }",
+            "wshost.toml:2: `A` is a string, and here is integer",
+        ),
+        (
+            "[plugins.a.grants]\ndirectories = { data = \"x\" }",
+            "wshost.toml:2: `data` is no path for a guest",
+        ),
+        ("[stores.a]\nsize = 1", "wshost.toml:2: no key of a store is named `size`"),
+        ("[stores.a]\nmax_bytes = 0", "wshost.toml:2: `max_bytes` is at least 1"),
+        (
+            "payload_max_bytes = 1000\nsend_queue_max_bytes = 1000",
+            "wshost.toml:2: send_queue_max_bytes=1000 has no room",
+        ),
+    ] {
+        let error = error(text);
+        assert!(error.starts_with(said), "{error}\nand not\n{said}");
+    }
+}
+
+#[test]
+fn a_plugin_gets_no_more_than_the_host_has() {
+    let directory = files(&[
+        ("wshost.toml", "memory_max_bytes = 1048576\n[plugins.a]\nmemory_max_bytes = 2097152"),
+        ("b.toml", "instances_max = 5"),
+    ]);
+    let configuration = read(&directory, &Flags::default()).unwrap();
+    let say = |plugin: &str| {
+        configuration.plugin(&directory.path().join(plugin)).unwrap_err().to_string()
+    };
+    let error = say("a.wasm");
+    let said = "wshost.toml:3: memory_max_bytes=2097152 is more than the host has room for, which is 1048576 by";
+    assert!(error.contains(said), "{error}");
+    assert!(error.contains("wshost.toml:1: raise it"), "{error}");
+    assert!(say("b.wasm").contains("b.toml:1: `instances_max` is the whole host's"));
+}
+
+#[test]
+fn what_is_wrong_on_the_command_line_is_told_with_its_option() {
+    let say = |flags: Flags| Configuration::read(None, &flags).unwrap_err().to_string();
+    let wrong = || vec!["wrong:".to_owned()];
+    assert!(say(Flags { set: wrong(), ..Flags::default() }).starts_with("--set: "));
+    assert!(say(Flags { env: wrong(), ..Flags::default() }).starts_with("--env: "));
+    assert!(say(Flags { dir: wrong(), ..Flags::default() }).starts_with("--dir: "));
+    assert!(say(Flags { http: wrong(), ..Flags::default() }).starts_with("--http: "));
+    let key_value = vec![String::new()];
+    assert!(say(Flags { key_value, ..Flags::default() }).starts_with("--key-value: "));
+}
