@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use wshost::{
     config::Configuration,
-    connection::Shared,
+    connection::{Places, Shared},
     hibernation::{Settings, Slots, SnapshotStore},
     key_value::Stores,
     messaging::Hub,
@@ -93,13 +93,15 @@ async fn serve(plugin: Plugin) -> std::net::SocketAddr {
     let shared = Arc::new(Shared {
         plugin,
         slots: Slots::new(config.instances_max as usize),
+        places: Places::new(&config, usize::MAX / 2),
         config,
         hub: Hub::default(),
+
         snapshots: Arc::new(SnapshotStore::new(settings).unwrap()),
     });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let host = Host::new(shared, None, Edge::default());
+    let host = Host::new(shared, None, Edge::default(), Arc::default());
     tokio::spawn(async move { host.listen(listener).await });
     address
 }
