@@ -52,7 +52,7 @@ async fn happen(host: &Host, number: usize, case: &Case) {
         match case.ends {
             Ends::Badly => assert_eq!(ask.refused().await.status, 500, "{}", case.name),
             Ends::Response(status) => {
-                assert_eq!(ask.refused().await.status, status, "{}", case.name)
+                assert_eq!(ask.refused().await.status, status, "{}", case.name);
             }
             Ends::Well => drop(ask.open().await),
         }
