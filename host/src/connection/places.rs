@@ -178,7 +178,8 @@ impl Member {
     /// # Errors
     /// There are too many: the limit's setting.
     pub fn join(shared: &Arc<Shared>, peer: PeerKey, over: Over) -> Result<Self, &'static str> {
-        // The socket gives its place back only when it has become a WebSocket.
+        // The socket gives its place back when the handler has accepted: until then
+        // it is one more for others.
         let spare = match over {
             Over::OwnSocket(of) => Spare { total: 1, of_peer: u32::from(of == peer) },
             Over::Stream => Spare::default(),

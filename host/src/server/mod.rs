@@ -27,11 +27,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub use self::edge::{Edge, ProxyHeader};
 use self::{
     proxy_protocol::HeaderError,
-    request::{Origin, TlsFacts},
+    request::{Origin, SocketPlace, TlsFacts},
     tls::Tls,
 };
 use crate::{
-    connection::{PeerKey, Place, Shared},
+    connection::{Place, Shared},
     observe::{Metrics, Seldom},
 };
 
@@ -116,11 +116,7 @@ impl Host {
             Ok(place) => {
                 // Fails only for a socket that is gone, which shows soon enough.
                 let _ = stream.set_nodelay(true);
-                let served = serve(self.clone(), stream, peer, key);
-                self.tasks.spawn(async move {
-                    served.await;
-                    drop(place);
-                });
+                self.tasks.spawn(serve(self.clone(), stream, peer, SocketPlace::new(key, place)));
             }
             Err(setting) => self.shared.plugin.tenant.limit(setting),
         }
@@ -166,7 +162,7 @@ impl Host {
 
 /// Serves one socket: first what comes before HTTP, a proxy's header and TLS's
 /// handshake, with one deadline on both.
-async fn serve(host: Arc<Host>, mut stream: TcpStream, mut peer: SocketAddr, key: PeerKey) {
+async fn serve(host: Arc<Host>, mut stream: TcpStream, mut peer: SocketAddr, place: SocketPlace) {
     let deadline = Instant::now() + Duration::from_millis(host.shared.config.handshake_timeout_ms);
     if host.edge.expects_proxy_header(peer.ip()) {
         match host.in_time(deadline, proxy_protocol::read(&mut stream)).await {
@@ -176,11 +172,11 @@ async fn serve(host: Arc<Host>, mut stream: TcpStream, mut peer: SocketAddr, key
         }
     }
     let Some(tls) = &host.tls else {
-        return http::serve(host, stream, Origin { peer, key, tls: None }).await;
+        return http::serve(host, stream, Origin { peer, place, tls: None }).await;
     };
     match host.in_time(deadline, tls.accept(stream)).await {
         Some(Ok(stream)) => {
-            let origin = Origin { peer, key, tls: Some(TlsFacts::of(&stream)) };
+            let origin = Origin { peer, place, tls: Some(TlsFacts::of(&stream)) };
             http::serve(host, stream, origin).await;
         }
         Some(Err(error)) => tracing::debug!(%peer, "TLS handshake failed: {error}"),

@@ -1,13 +1,16 @@
 //! A request as the handler is given it.
 
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    sync::{Mutex, PoisonError},
+};
 
 use hyper::{Version, header::HOST, http::request::Parts};
 use tokio::net::TcpStream;
 use tokio_rustls::{rustls::ProtocolVersion, server::TlsStream};
 
 use crate::{
-    connection::PeerKey,
+    connection::{PeerKey, Place},
     sandbox::types::{HttpVersion, Peer, Request, TlsInfo},
     websocket::handshake::Asked,
 };
@@ -16,9 +19,27 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Origin {
     pub(super) peer: SocketAddr,
-    /// By what the socket is counted.
-    pub(super) key: PeerKey,
+    pub(super) place: SocketPlace,
     pub(super) tls: Option<TlsFacts>,
+}
+
+/// The place of a socket among the host's connections, while it is no WebSocket.
+#[derive(Debug)]
+pub(super) struct SocketPlace {
+    /// By what it is counted.
+    pub(super) key: PeerKey,
+    place: Mutex<Option<Place>>,
+}
+
+impl SocketPlace {
+    pub(super) fn new(key: PeerKey, place: Place) -> Self {
+        Self { key, place: Mutex::new(Some(place)) }
+    }
+
+    /// Gives it back: the WebSocket that the socket becomes has one of its own.
+    pub(super) fn leave(&self) {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
 }
 
 /// What is known of a connection made over TLS.

@@ -96,7 +96,7 @@ where
     let client = host.edge.client(origin.peer, &parts.headers);
     let over = match parts.version {
         Version::HTTP_2 => Over::Stream,
-        _ => Over::OwnSocket(origin.key),
+        _ => Over::OwnSocket(origin.place.key),
     };
     let member = match Member::join(&host.shared, PeerKey::from(client.ip()), over) {
         Ok(member) => member,
@@ -134,7 +134,10 @@ where
                     Version::HTTP_2 => {
                         host.websockets.spawn(opening.over_http2(upgrade, busy.begin()))
                     }
-                    _ => host.tasks.spawn(opening.over_http1::<I>(upgrade)),
+                    _ => {
+                        origin.place.leave();
+                        host.tasks.spawn(opening.over_http1::<I>(upgrade))
+                    }
                 };
                 (RequestResult::Accepted, response)
             })
