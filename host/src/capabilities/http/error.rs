@@ -10,14 +10,15 @@ use wasmtime_wasi_http::Error;
 pub(super) fn of(error: &legacy::Error) -> Error {
     tracing::debug!("an HTTP request failed: {error:?}");
     let mut cause = error.source();
-    while let Some(next) = cause {
-        // An I/O error's source is that of what it holds, which so would be left out.
-        let io = next.downcast_ref::<io::Error>();
-        let next = io.and_then(|io| io.get_ref()).map_or(next, |inner| inner as _);
-        if let Some(known) = known(next) {
+    while let Some(now) = cause {
+        if let Some(known) = known(now) {
             return known;
         }
-        cause = next.source();
+        // What an I/O error holds is its cause, and `source` would leave it out.
+        cause = match now.downcast_ref::<io::Error>() {
+            Some(io) => io.get_ref().map(|inner| inner as _),
+            None => now.source(),
+        };
     }
     match error.is_connect() {
         true => Error::DestinationUnavailable,
