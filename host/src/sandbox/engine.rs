@@ -29,6 +29,9 @@ const FIBER_STACK_BYTES: usize = 1024 * 1024;
 /// Memory of a used slot that is zeroed rather than unmapped.
 const KEEP_RESIDENT_BYTES: usize = 512 * 1024;
 const TABLE_KEEP_RESIDENT_BYTES: usize = 64 * 1024;
+/// Of a used stack, what is zeroed: more than calls of most handlers use. The rest is
+/// unmapped; else each stack that ever overflowed would keep all its pages.
+const STACK_KEEP_RESIDENT_BYTES: usize = 16 * 1024;
 
 /// Makes the engine, whose guests are interrupted by epochs.
 ///
@@ -65,6 +68,7 @@ fn code(config: &Config) -> Wasmtime {
         .epoch_interruption(true)
         .max_wasm_stack(WASM_STACK_BYTES)
         .async_stack_size(FIBER_STACK_BYTES)
+        .async_stack_zeroing(true)
         .memory_reservation(reservation(config))
         .memory_reservation_for_growth(0)
         .memory_may_move(false);
@@ -105,7 +109,8 @@ fn pool(config: &Config) -> PoolingAllocationConfig {
         .max_memory_size(config.memory_max_bytes)
         .table_elements(config.table_elements_max)
         .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
-        .table_keep_resident(TABLE_KEEP_RESIDENT_BYTES);
+        .table_keep_resident(TABLE_KEEP_RESIDENT_BYTES)
+        .async_stack_keep_resident(STACK_KEEP_RESIDENT_BYTES);
     if PoolingAllocationConfig::is_pagemap_scan_available() {
         pool.pagemap_scan(wasmtime::Enabled::Yes);
     }
