@@ -117,7 +117,11 @@ impl Crowd {
     pub async fn leave(mut self) {
         join_all(self.members.iter_mut().map(async |member| {
             member.close(Some((1000, ""))).await;
-            member.closed_with(1000).await;
+            let (last, code) = member.until_closed().await;
+            assert!(
+                code == 1000 && last.iter().all(|last| *last == NOISE.into()),
+                "{code}: {last:?}"
+            );
         }))
         .await;
     }

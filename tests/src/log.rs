@@ -45,6 +45,10 @@ impl Log {
     /// # Panics
     /// If it does not come.
     pub async fn line(&self, wanted: impl Fn(&str) -> bool) -> String {
+        self.find("a line", wanted).await
+    }
+
+    async fn find(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
         let mut lines = self.lines.clone();
         let mut seen = 0;
         let mut found = None;
@@ -56,7 +60,7 @@ impl Log {
         let looked = tokio::time::timeout(crate::PATIENCE, looked).await.is_ok();
         found.unwrap_or_else(|| {
             let why = if looked { "the log ended" } else { "it does not come" };
-            panic!("a line is missing in the log ({why}):\n{}", self.tail())
+            panic!("{what} is missing in the log ({why}):\n{}", self.tail())
         })
     }
 
@@ -66,8 +70,7 @@ impl Log {
     /// If it does not come.
     pub async fn line_with(&self, parts: &[&str]) -> String {
         let wanted = |line: &str| parts.iter().all(|part| line.contains(part));
-        patiently(&format!("a line in the log with {parts:?}:\n{}", self.tail()), self.line(wanted))
-            .await
+        self.find(&format!("a line with {parts:?}"), wanted).await
     }
 
     /// The lines so far.

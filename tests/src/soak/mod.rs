@@ -99,7 +99,7 @@ impl Soak {
         let spill = tempfile::tempdir().expect("a directory can be made");
         let spill = spill.path().to_str().expect("its path is text").to_owned();
         let host = Host::of("scripted")
-            .log("warn,guest=off")
+            .log("warn,guest=off,wshost::cli=info")
             .set_all(&SETTINGS)
             .argument("--spill")
             .argument(&spill);
@@ -108,13 +108,14 @@ impl Soak {
         let scene = Arc::new(Scene { host, tally: Tally::default(), stop: stopped });
         let mut tasks = self.start(&scene);
         let samples = self.watch(&scene).await;
+        let sleeps = scene.host.metric("wshost_hibernations_total", &[]).await;
         let _ = stop.send(true); // nobody there: all have ended
         while let Some(ended) = tasks.join_next().await {
             ended.expect("what a task does that may fail is a session of its own");
         }
         let mut scene = Arc::into_inner(scene).expect("all tasks have ended");
         scene.host.stop().await;
-        Report::new(self, &scene.tally, &samples, scene.host.log())
+        Report::new(self, &scene.tally, &samples, sleeps, scene.host.log())
     }
 
     /// Each task has random numbers of its own.

@@ -25,6 +25,7 @@ pub struct Report {
     soak: Soak,
     checked: u64,
     sessions: u64,
+    sleeps: u64,
     faults: Vec<(&'static str, u64)>,
     losses: (u64, Vec<String>),
     panics: Vec<String>,
@@ -79,12 +80,19 @@ pub(super) fn line(sample: &Sample, tally: &Tally) -> String {
 }
 
 impl Report {
-    pub(super) fn new(soak: Soak, tally: &Tally, samples: &[Sample], log: &Log) -> Self {
+    pub(super) fn new(
+        soak: Soak,
+        tally: &Tally,
+        samples: &[Sample],
+        sleeps: u64,
+        log: &Log,
+    ) -> Self {
         let quarter = samples.len() / 4;
         Self {
             soak,
             checked: tally.messages_checked(),
             sessions: tally.sessions(),
+            sleeps,
             faults: tally.faults().into_iter().collect(),
             losses: tally.losses(),
             panics: log.lines_with(&["panicked at"]),
@@ -115,7 +123,8 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { soak, checked, sessions, faults, second_quarter, last_quarter, .. } = self;
+        let Self { soak, checked, sessions, sleeps, faults, second_quarter, last_quarter, .. } =
+            self;
         let minutes = soak.time.as_secs_f64() / 60.0;
         writeln!(f, "| | |\n|---|---|")?;
         writeln!(f, "| Time | {minutes:.1} minutes, seed {} |", soak.seed)?;
@@ -125,6 +134,7 @@ impl fmt::Display for Report {
             soak.connections
         )?;
         writeln!(f, "| Messages checked | {checked} |")?;
+        writeln!(f, "| Handlers put to sleep | {sleeps} times |")?;
         writeln!(f, "| Lost, late or wrong | {} |", self.losses.0)?;
         writeln!(f, "| Panics of the host | {} |", self.panics.len())?;
         writeln!(

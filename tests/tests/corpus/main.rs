@@ -46,3 +46,9 @@ fn is_sound(host: &Host) {
     assert_eq!(host.log().lines_with(&["panicked at host"]), [""; 0]);
     assert_eq!(host.log().lines_with(&["panicked at /"]), [""; 0]);
 }
+
+/// The limit of this setting was hit, and counted.
+async fn counted(host: &Host, setting: &str) {
+    let label = format!("limit=\"{setting}\"");
+    host.metric_reaches("wshost_limits_hit_total", &[&label], 1).await;
+}

@@ -1,22 +1,27 @@
 //! What all of it leaves in a host.
 
+use futures_util::future::join_all;
 use wshost_tests::{Crowd, Host, PATIENCE, Usage, raise_socket_limit};
 
 use super::{
-    by_hand, crowd, is_sound,
+    ask, by_hand, crowd, is_sound,
     rest::no_rest,
     storms,
     traps::{Callback, WAYS, fail},
 };
 
 /// Passes of the corpus before the memory is looked at, and after.
-const WARM_UP: usize = 4;
-const PASSES: usize = 8;
+const WARM_UP: usize = 3;
+const PASSES: usize = 5;
 /// What waits to be logged takes memory, too.
 const LOG: &str = "warn,guest=off";
-/// What an instance may have. Of what one call took the allocator keeps a part, and
-/// that is not what is looked for.
-const MEMORY: &str = "memory_max_bytes=4_194_304";
+/// How much is taken at once: little. Of that the allocator may keep a part, which is
+/// not what is looked for.
+const LITTLE: [&str; 3] =
+    ["memory_max_bytes=4_194_304", "values_max_bytes=5_242_880", "output_max_bytes=2_097_152"];
+/// Of each place for an instance the pool keeps up to 512 KiB, once they were written.
+const AWAKE: &str = "instances_max=40";
+const WRITTEN: &str = "grow:600000;text:written";
 
 /// Once nobody but the crowd has a socket.
 async fn at_rest(host: &Host, sockets: usize) -> Usage {
@@ -34,15 +39,14 @@ async fn at_rest(host: &Host, sockets: usize) -> Usage {
 /// Runs the corpus a few times.
 async fn passes(host: &Host, crowd: &mut Crowd, mut corpus: impl AsyncFnMut()) {
     let sockets = host.usage().descriptors;
-    println!("before all: {:?}", host.usage());
     for _ in 0..WARM_UP {
         crowd.beside(&mut corpus).await;
-        println!("warm: {:?}", at_rest(host, sockets).await);
+        at_rest(host, sockets).await;
     }
     let before = at_rest(host, sockets).await;
     for _ in 0..PASSES {
         crowd.beside(&mut corpus).await;
-        println!("then: {:?}", at_rest(host, sockets).await);
+        at_rest(host, sockets).await;
     }
     let after = at_rest(host, sockets).await;
     let most = before.anonymous_bytes + before.anonymous_bytes / 10;
@@ -50,15 +54,27 @@ async fn passes(host: &Host, crowd: &mut Crowd, mut corpus: impl AsyncFnMut()) {
     is_sound(host);
 }
 
+/// Lets more instances than there are places write all that the pool keeps.
+async fn write_to_the_pool(host: &Host) {
+    join_all((0..60).map(async |_| {
+        let mut client = ask(host).open().await;
+        assert_eq!(client.ask(WRITTEN).await, "written");
+        client
+    }))
+    .await;
+}
+
 #[tokio::test]
 async fn what_scripts_do_leaves_nothing() {
     raise_socket_limit();
     let host = Host::of("scripted")
         .log(LOG)
-        .set_all(&["instances_max=40", "callback_time_max_ms=2000", MEMORY])
+        .set_all(&LITTLE)
+        .set_all(&[AWAKE, "callback_time_max_ms=2000"])
         .start()
         .await;
     let mut crowd = crowd(&host).await;
+    write_to_the_pool(&host).await;
     passes(&host, &mut crowd, async || {
         for (script, _) in WAYS.iter().filter(|(script, _)| *script != "loop") {
             for callback in [Callback::Init, Callback::Frames, Callback::Terminate] {
@@ -75,7 +91,7 @@ async fn what_scripts_do_leaves_nothing() {
 
 #[tokio::test]
 async fn what_is_done_by_hand_leaves_nothing() {
-    let host = by_hand::host(&[MEMORY]).await;
+    let host = by_hand::host(&LITTLE).await;
     let mut crowd = by_hand::crowd(&host).await;
     passes(&host, &mut crowd, async || by_hand::all_happen(&host).await).await;
 }

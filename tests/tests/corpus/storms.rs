@@ -4,7 +4,7 @@
 use futures_util::future::join_all;
 use wshost_tests::{Client, Host, NOISE};
 
-use super::{ask, crowd, host, is_sound};
+use super::{ask, counted, crowd, host, is_sound};
 
 /// What is asked for too often, and how the handler is answered: it goes on.
 pub(super) fn refused() -> Vec<(String, &'static str)> {
@@ -56,6 +56,9 @@ async fn what_is_asked_for_too_often() {
     let mut crowd = crowd(&host).await;
     for (script, says) in refused() {
         crowd.beside(async || flood(&host, &script, says).await).await;
+        if says.contains("_max") {
+            counted(&host, says).await;
+        }
     }
     host.log().line_with(&["a limit was hit", "limit=\"subscriptions_max\""]).await;
     crowd.leave().await;
@@ -75,6 +78,7 @@ async fn what_is_returned_too_much_of() {
             })
             .await;
         host.log().line_with(&["handler failed", "code=1011", says]).await;
+        counted(&host, says).await;
     }
     crowd.leave().await;
     is_sound(&host);

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use wshost_tests::Host;
 
-use super::{ask, crowd, host, is_sound};
+use super::{ask, counted, crowd, host, is_sound};
 
 /// Where a script is run.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +68,9 @@ async fn in_each_callback() {
         for place in places {
             let callback = format!("callback=\"{place:?}\"").to_lowercase();
             host.log().line_with(&["handler failed", &callback, says]).await;
+        }
+        if says.contains("_max") {
+            counted(&host, says).await;
         }
     }
     crowd.leave().await;

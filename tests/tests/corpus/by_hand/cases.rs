@@ -44,7 +44,8 @@ const CALL_HOST: &str =
     "(call $log (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))";
 
 const UNREACHABLE: &str = "unreachable";
-const TIME: &str = "callback_time_max_ms";
+pub(super) const TIME: &str = "callback_time_max_ms";
+pub(super) const WAITING: &str = "callback_wait_max_ms";
 const STACK: &str = "call stack exhausted";
 
 pub(super) const CASES: [Case; 72] = [
@@ -154,10 +155,10 @@ pub(super) const CASES: [Case; 72] = [
     badly("frames", "a handle dropped twice",
         "(call $drop (call $subscribe (i64.const 1))) (call $drop (i32.const 1))", "unknown handle index"),
     // Waiting.
-    badly("frames", "a wait without end", "(call $block (call $subscribe (i64.const -1)))", "callback_wait_max_ms"),
+    badly("frames", "a wait without end", "(call $block (call $subscribe (i64.const -1)))", WAITING),
     badly("frames", "a thousand waits, and one without end",
         "(loop $more (br_if $more (i32.lt_u (call $subscribe (i64.const -1)) (i32.const 900))))
-         (call $block (i32.const 900))", "callback_wait_max_ms"),
+         (call $block (i32.const 900))", WAITING),
     badly("frames", "handles without end",
         "(loop $more (drop (call $subscribe (i64.const -1))) (br $more))", "resource table has no free keys"),
     // Too much.

@@ -7,8 +7,8 @@ pub(crate) mod component;
 use futures_util::future::join_all;
 use wshost_tests::{Crowd, Host, Mode, echoing, raise_socket_limit};
 
-use self::cases::{CASES, Case, Ends};
-use super::{CROWD, is_sound};
+use self::cases::{CASES, Case, Ends, TIME, WAITING};
+use super::{CROWD, counted, is_sound};
 
 /// For `info` to be called.
 const START_TIMER: &str =
@@ -77,18 +77,20 @@ async fn happen(host: &Host, number: usize, case: &Case) {
 
 /// All cases that are over soon, one after the other.
 pub(super) async fn all_happen(host: &Host) {
-    let soon = |case: &Case| !["callback_time_max_ms", "callback_wait_max_ms"].contains(&case.says);
-    for (case, number) in CASES.iter().zip(1..).filter(|(case, _)| soon(case)) {
+    for (case, number) in numbered(|case| ![TIME, WAITING].contains(&case.says)) {
         happen(host, number, case).await;
     }
 }
 
-#[tokio::test]
-async fn at_the_border() {
-    let host = host(&["callback_time_max_ms=200", "callback_wait_max_ms=500"]).await;
+fn numbered(which: impl Fn(&Case) -> bool) -> Vec<(&'static Case, usize)> {
+    CASES.iter().zip(1..).filter(|(case, _)| which(case)).collect()
+}
+
+/// Lets these cases happen, ten at once, beside a crowd.
+async fn beside_a_crowd(settings: &[&str], cases: &[(&Case, usize)]) {
+    let host = host(settings).await;
     let mut crowd = crowd(&host).await;
-    // Ten at once: those that loop have their time each.
-    for ten in CASES.iter().zip(1..).collect::<Vec<_>>().chunks(10) {
+    for ten in cases.chunks(10) {
         crowd
             .beside(async || {
                 let happening = ten.iter().map(|(case, number)| happen(&host, *number, case));
@@ -96,16 +98,34 @@ async fn at_the_border() {
             })
             .await;
     }
-    for case in &CASES {
-        if case.ends == Ends::Badly {
-            let callback = match case.at {
-                "realloc" | "post_return" => "frames",
-                at => at,
-            };
-            let callback = format!("callback=\"{callback}\"");
-            host.log().line_with(&["handler failed", &callback, case.says]).await;
-        }
+    for (case, _) in cases.iter().filter(|(case, _)| case.ends == Ends::Badly) {
+        is_told(&host, case).await;
     }
     crowd.leave().await;
     is_sound(&host);
+}
+
+/// The log says how a case ended, and a limit that it hit was counted.
+async fn is_told(host: &Host, case: &Case) {
+    let callback = match case.at {
+        "realloc" | "post_return" => "frames",
+        at => at,
+    };
+    let callback = format!("callback=\"{callback}\"");
+    host.log().line_with(&["handler failed", &callback, case.says]).await;
+    if case.says.contains("_max") {
+        counted(host, case.says).await;
+    }
+}
+
+#[tokio::test]
+async fn at_the_border() {
+    let cases = numbered(|case| case.says != WAITING);
+    beside_a_crowd(&["callback_time_max_ms=200"], &cases).await;
+}
+
+#[tokio::test]
+async fn waiting() {
+    let cases = numbered(|case| case.says == WAITING);
+    beside_a_crowd(&["callback_wait_max_ms=500"], &cases).await;
 }
