@@ -10,8 +10,8 @@ use hyper::{
 
 use super::{body::Whole, strict::Ambiguous};
 use crate::{
-    config::Config,
     sandbox::types,
+    tenant::Tenant,
     websocket::handshake::{HandshakeError, is_allowed_on_response, upgrade_required_headers},
 };
 
@@ -80,12 +80,12 @@ pub(super) fn opening(http1: bool, handshake: HeaderMap, extra: HeaderMap) -> An
 /// # Errors
 /// A status or header that is not valid, or that is the host's to set; too many
 /// headers.
-pub(super) fn of_handler(response: types::Response, config: &Config) -> Result<Answer, String> {
+pub(super) fn of_handler(response: types::Response, tenant: &Tenant) -> Result<Answer, String> {
     let status = StatusCode::from_u16(response.status)
         .ok()
         .filter(|status| (200..=599).contains(&status.as_u16()))
         .ok_or_else(|| format!("the status {}, which is not from 200 to 599", response.status))?;
-    let headers = headers(&response.headers, config)?;
+    let headers = headers(&response.headers, tenant)?;
     let mut answer: Answer = Response::new(Bytes::from(response.body).into());
     *answer.status_mut() = status;
     *answer.headers_mut() = headers;
@@ -97,14 +97,16 @@ pub(super) fn of_handler(response: types::Response, config: &Config) -> Result<A
 /// # Errors
 /// One that is not valid, or that is the host's to set; more than a request may
 /// have. A map of headers can't hold any number of them.
-pub(super) fn headers(fields: &[(String, Vec<u8>)], config: &Config) -> Result<HeaderMap, String> {
-    let (count, max) = (fields.len(), config.headers_max);
+pub(super) fn headers(fields: &[(String, Vec<u8>)], tenant: &Tenant) -> Result<HeaderMap, String> {
+    let (count, max) = (fields.len(), tenant.config.headers_max);
     if count > max {
+        tenant.metrics.limit("headers_max");
         return Err(format!("{count} header fields, and {max} are allowed (headers_max)"));
     }
     let bytes: usize = fields.iter().map(|(name, value)| name.len() + value.len()).sum();
-    if bytes > config.header_max_bytes {
-        let max = config.header_max_bytes;
+    let max = tenant.config.header_max_bytes;
+    if bytes > max {
+        tenant.metrics.limit("header_max_bytes");
         return Err(format!(
             "header fields of {bytes} bytes, and {max} are allowed (header_max_bytes)"
         ));
@@ -125,7 +127,14 @@ pub(super) fn headers(fields: &[(String, Vec<u8>)], config: &Config) -> Result<H
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::observe::Metrics;
+
+    fn tenant() -> Arc<Tenant> {
+        Tenant::new("test".into(), Arc::default(), &Metrics::default())
+    }
 
     fn field(name: &str, value: &[u8]) -> Vec<(String, Vec<u8>)> {
         vec![(name.to_owned(), value.to_vec())]
@@ -133,37 +142,37 @@ mod tests {
 
     #[test]
     fn headers_are_counted() {
-        let config = Config::default();
-        let many = vec![("x-a".to_owned(), vec![]); config.headers_max];
-        assert_eq!(headers(&many, &config).unwrap().len(), config.headers_max);
+        let tenant = tenant();
+        let many = vec![("x-a".to_owned(), vec![]); tenant.config.headers_max];
+        assert_eq!(headers(&many, &tenant).unwrap().len(), tenant.config.headers_max);
         let too_many = [&many[..], &field("x-b", b"")].concat();
-        assert!(headers(&too_many, &config).unwrap_err().contains("headers_max"));
-        let too_large = field("x-a", &vec![b'x'; config.header_max_bytes]);
-        assert!(headers(&too_large, &config).unwrap_err().contains("header_max_bytes"));
+        assert!(headers(&too_many, &tenant).unwrap_err().contains("headers_max"));
+        let too_large = field("x-a", &vec![b'x'; tenant.config.header_max_bytes]);
+        assert!(headers(&too_large, &tenant).unwrap_err().contains("header_max_bytes"));
     }
 
     #[test]
     fn headers_that_are_not_valid_are_named() {
-        let config = Config::default();
-        assert!(headers(&field("x-a", b"b"), &config).is_ok());
+        let tenant = tenant();
+        assert!(headers(&field("x-a", b"b"), &tenant).is_ok());
         for (name, value, says) in [
             ("x a", &b"b"[..], "not valid"),
             ("x-a", b"b\r\nset-cookie: c", "`x-a`"),
             ("Connection", b"close", "host's to set"),
             ("sec-websocket-accept", b"x", "host's to set"),
         ] {
-            let error = headers(&field(name, value), &config).unwrap_err();
+            let error = headers(&field(name, value), &tenant).unwrap_err();
             assert!(error.contains(says), "{error}");
         }
     }
 
     #[test]
     fn a_status_is_from_200_to_599() {
-        let config = Config::default();
+        let tenant = tenant();
         let response = |status| types::Response { status, headers: vec![], body: vec![] };
-        assert_eq!(of_handler(response(404), &config).unwrap().status(), 404);
+        assert_eq!(of_handler(response(404), &tenant).unwrap().status(), 404);
         for status in [0, 101, 199, 600] {
-            assert!(of_handler(response(status), &config).is_err());
+            assert!(of_handler(response(status), &tenant).is_err());
         }
     }
 }

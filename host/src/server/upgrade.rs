@@ -142,7 +142,7 @@ where
                 (RequestResult::Accepted, response)
             })
         }
-        (types::Answer::Respond(own), _) => response::of_handler(own, &host.shared.config)
+        (types::Answer::Respond(own), _) => response::of_handler(own, &host.shared.plugin.tenant)
             .map(|answer| (RequestResult::Answered, answer)),
         (types::Answer::Refuse, _) => {
             let answer = response::plain(StatusCode::BAD_REQUEST, "the request was refused");
@@ -220,7 +220,7 @@ fn accepted(host: &Host, handshake: &Handshake, accept: &Accept) -> Result<Accep
     let subprotocol = accept.subprotocol.as_deref();
     let mut own = handshake.response_headers(subprotocol).map_err(|error| error.to_string())?;
     let config = &host.shared.config;
-    let extra = response::headers(&accept.headers, config)?;
+    let extra = response::headers(&accept.headers, &host.shared.plugin.tenant)?;
     let options = Options::new(&accept.options, config)?;
     let deflate = deflate_options(&accept.options, config).map_err(|error| error.to_string())?;
     let agreed = deflate.and_then(|options| handshake.offers.deflate(&options));
