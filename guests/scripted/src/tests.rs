@@ -218,9 +218,10 @@ fn another_version_counts_on() {
 #[test]
 fn words_are_repeated() {
     let mut connection = open();
-    let texts = connection.text("times:2:text:a#+text:b").texts();
-    assert_eq!(texts, ["a0", "b", "a1", "b", "times 2"]);
+    let outcome = connection.text("times:2:text:a#+text:b");
+    assert_eq!(outcome.texts(), ["a0", "b", "a1", "b", "times 2"]);
     assert_eq!(connection.text("times:1:count").texts(), ["times 1 count can't be repeated"]);
-    let refused = connection.text("times:2:timer:0:x").texts();
+    let outcome = connection.text("times:2:timer:0:x");
+    let refused = outcome.texts();
     assert!(refused[0].starts_with("times 2 error invalid"), "{refused:?}");
 }
