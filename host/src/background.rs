@@ -27,6 +27,11 @@ const NICER: i32 = 10;
 /// What is more than this takes long: some 30 us to copy, 3 ms to compress.
 const LARGE_BYTES: usize = 256 * 1024;
 
+/// Threads for what can only be waited for by one, such as a disk. Tokio's own number,
+/// 512, would be reached whenever many sleepers are read from the spill file at once,
+/// and each keeps memory of its own.
+pub const BLOCKING_THREADS_MAX: usize = 32;
+
 /// One for the process, as its threads are.
 static THREADS: OnceLock<Runtime> = OnceLock::new();
 
@@ -53,6 +58,7 @@ pub fn start() -> anyhow::Result<()> {
             let _ = setpriority_process(None, NICER);
         })
         .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
         .build()
         .context("can't start the threads for what takes long")?;
     // Started before: those serve as well.

@@ -86,6 +86,7 @@ impl Run {
         background::start()?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
+            .max_blocking_threads(background::BLOCKING_THREADS_MAX)
             .build()
             .context("can't start the threads that serve connections")?;
         runtime.block_on(self.serve(configuration))

@@ -130,10 +130,10 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::observe::Metrics;
+    use crate::config::Config;
 
     fn tenant() -> Arc<Tenant> {
-        Tenant::new("test".into(), Arc::default(), &Metrics::default())
+        Tenant::test(Config::default())
     }
 
     fn field(name: &str, value: &[u8]) -> Vec<(String, Vec<u8>)> {
