@@ -21,8 +21,8 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_util::task::AbortOnDropHandle;
 
 /// How much nicer than the I/O threads these are: where both have work to do, a
-/// thread here gets about a tenth of what one there gets.
-const NICER: i32 = 10;
+/// thread here gets about a third of what one there gets.
+const NICER: i32 = 5;
 
 /// What is more than this takes long: some 30 us to copy, 3 ms to compress.
 const LARGE_BYTES: usize = 256 * 1024;

@@ -40,6 +40,7 @@ pub use self::{
     shared::Shared,
 };
 use crate::{
+    background,
     messaging::{ConnectionId, Mailbox},
     sandbox::{Effect, types::Callbacks},
     websocket::{Agreed, ControlPayload, Message},
@@ -109,7 +110,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Handles what happened. Returns the connection, unless that was its end.
     async fn happen(mut self: Box<Self>, event: Event) -> Option<Box<Self>> {
         match self.handle(event).await {
-            Ok(()) => Some(self),
+            Ok(()) => {
+                if background::here() {
+                    self.mailbox.owner_moved();
+                }
+                Some(self)
+            }
             Err(ending) => {
                 Box::pin(self.close(ending)).await;
                 None

@@ -411,10 +411,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         let config = &tenant.config;
         loop {
             self.write_some(cx, config);
-            let AtHand { inbox, inbox_bytes, .. } = self.at_hand();
-            let before = inbox.len();
-            let has_room = before < config.frames_batch_max
-                && *inbox_bytes < config.read_ahead_max_bytes
+            let at_hand = self.at_hand();
+            let before = at_hand.inbox.len();
+            // Without room for the handler, what was read is not decoded either.
+            let has_room = at_hand.has_room(config)
+                && at_hand.inbox_bytes < config.read_ahead_max_bytes
                 && self.room(config).is_some();
             if !has_room || self.poll_read(cx, tenant).is_pending() {
                 return;

@@ -58,7 +58,8 @@ pub enum Left {
 
 /// Where others leave messages and frames for a connection, which is woken.
 ///
-/// Its owner is one task, the same as long as there is a mailbox.
+/// Its owner is one task, the same as long as there is a mailbox, but where it
+/// [moves](Mailbox::owner_moved).
 #[derive(Debug)]
 pub struct Mailbox {
     /// Whose it is.
@@ -185,6 +186,12 @@ impl Mailbox {
                 }
             }
         }
+    }
+
+    /// The owner is to look inside the next time it asks, whatever there is: it asked
+    /// last by another task, and it is not known whom to wake.
+    pub fn owner_moved(&self) {
+        self.rung.store(true, Ordering::Release);
     }
 
     /// Tells the owner that the host is going down.

@@ -20,10 +20,14 @@ use wshost_tests::{Ask, Crowd, Host, Mode, counting, raise_socket_limit};
 /// Connections that behave well.
 const CROWD: usize = 500;
 
+/// What a handler does is to be ended by how long it runs itself, however long that
+/// takes on a machine that has much else to do.
+const PATIENT: [&str; 2] = ["handshake_timeout_ms=600000", "callback_wait_max_ms=600000"];
+
 /// A host of `scripted` with these settings.
 async fn host(settings: &[&str]) -> Host {
     raise_socket_limit();
-    Host::of("scripted").set_all(settings).start().await
+    Host::of("scripted").set_all(&PATIENT).set_all(settings).start().await
 }
 
 /// A request. What the host logs of it is not waited for.

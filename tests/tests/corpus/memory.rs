@@ -36,6 +36,9 @@ async fn at_rest(host: &Host, sockets: usize) -> Usage {
     }
 }
 
+/// What malloc keeps at times, and gives back at others: a few of its arenas' ends.
+const KEPT_BYTES: usize = 8_000_000;
+
 /// Runs the corpus a few times.
 async fn passes(host: &Host, crowd: &mut Crowd, mut corpus: impl AsyncFnMut()) {
     let sockets = host.usage().descriptors;
@@ -49,7 +52,7 @@ async fn passes(host: &Host, crowd: &mut Crowd, mut corpus: impl AsyncFnMut()) {
         at_rest(host, sockets).await;
     }
     let after = at_rest(host, sockets).await;
-    let most = before.anonymous_bytes + before.anonymous_bytes / 10;
+    let most = before.anonymous_bytes + (before.anonymous_bytes / 10).max(KEPT_BYTES);
     assert!(after.anonymous_bytes <= most, "{before:?} before, {after:?} after");
     is_sound(host);
 }

@@ -4,7 +4,7 @@
 use futures_util::future::join_all;
 use wshost_tests::{Client, Crowd, Host, Mode, echoing, raise_socket_limit};
 
-use super::{CROWD, by_hand::component::component, is_sound};
+use super::{CROWD, PATIENT, by_hand::component::component, is_sound};
 
 /// Loads it until that succeeds: the first instance is like any other.
 async fn host() -> Host {
@@ -13,7 +13,7 @@ async fn host() -> Host {
     let file = directory.path().join("start.wasm");
     std::fs::write(&file, component(include_str!("start.wat"))).expect("it can be written");
     loop {
-        let host = Host::of_file(&file).set("callback_time_max_ms=200");
+        let host = Host::of_file(&file).set_all(&PATIENT).set("callback_time_max_ms=200");
         if let Ok(host) = tokio::spawn(host.start()).await {
             return host;
         }

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use wshost_tests::{Crowd, Host, Mode, echoing, raise_socket_limit};
 
 use self::cases::{CASES, Case, Ends, TIME, WAITING};
-use super::{CROWD, counted, is_sound};
+use super::{CROWD, PATIENT, counted, is_sound};
 
 /// For `info` to be called.
 const START_TIMER: &str =
@@ -38,7 +38,7 @@ pub(super) async fn host(settings: &[&str]) -> Host {
     let directory = tempfile::tempdir().expect("a directory can be made");
     let file = directory.path().join("by_hand.wasm");
     std::fs::write(&file, handler()).expect("the component can be written");
-    Host::of_file(&file).set_all(settings).start().await
+    Host::of_file(&file).set_all(&PATIENT).set_all(settings).start().await
 }
 
 pub(super) async fn crowd(host: &Host) -> Crowd {
