@@ -14,6 +14,7 @@ pub mod capabilities;
 pub mod cli;
 pub mod config;
 pub mod connection;
+pub mod deploy;
 pub mod hibernation;
 pub mod key_value;
 pub mod messaging;

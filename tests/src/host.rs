@@ -1,4 +1,4 @@
-//! `wshost run` as a child process.
+//! `wshost run` and `wshost serve` as child processes.
 
 use std::{
     ffi::OsString,
@@ -28,7 +28,8 @@ pub struct Host {
 /// A host to be started.
 #[derive(Debug)]
 pub struct HostBuilder {
-    plugin: PathBuf,
+    /// The command and what it is about.
+    command: Vec<OsString>,
     arguments: Vec<OsString>,
     cache: PathBuf,
     log: &'static str,
@@ -45,13 +46,19 @@ impl Host {
     /// A host of the plugin in this file, to be started.
     pub fn of_file(plugin: &Path) -> HostBuilder {
         HostBuilder {
-            plugin: plugin.to_owned(),
+            command: vec!["run".into(), plugin.into()],
             arguments: Vec::new(),
             cache: paths::cache(),
             log: "info,guest=trace,wshost=trace",
             trust: None,
             files_max: None,
         }
+    }
+
+    /// A host of the plugins in this directory, to be started.
+    pub fn of_directory(plugins: &Path) -> HostBuilder {
+        let command = vec!["serve".into(), "--plugins".into(), plugins.into()];
+        HostBuilder { command, ..Self::of_file(plugins) }
     }
 
     /// A host of `scripted` with every setting at its default, shared by the
@@ -286,8 +293,7 @@ impl HostBuilder {
     /// If it does not come to listen.
     pub async fn start(self) -> Host {
         let mut child = program(self.files_max)
-            .arg("run")
-            .arg(self.plugin)
+            .args(self.command)
             .args(["--listen", "127.0.0.1:0", "--log", self.log])
             .args(["--internal", "127.0.0.1:0"])
             // Before those that the test gives.

@@ -73,6 +73,18 @@ impl Log {
         self.find(&format!("a line with {parts:?}"), wanted).await
     }
 
+    /// Waits until there are so many lines that contain each of these.
+    ///
+    /// # Panics
+    /// If they do not come.
+    pub async fn lines_reach(&self, count: usize, parts: &[&str]) {
+        let mut lines = self.lines.clone();
+        let has = |line: &&String| parts.iter().all(|part| line.contains(part));
+        let reached = lines.wait_for(|lines| lines.all.iter().filter(has).count() >= count);
+        let reached = patiently("lines of the log", reached).await;
+        assert!(reached.is_ok(), "the log ended:\n{}", self.tail());
+    }
+
     /// The lines so far.
     pub fn lines(&self) -> Vec<String> {
         self.lines.borrow().all.clone()

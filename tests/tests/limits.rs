@@ -14,6 +14,7 @@ each_mode![
     how_many_wait_in_host_calls_is_limited,
     a_callback_that_waits_for_too_long_is_ended,
     time_spent_waiting_is_no_running_time,
+    who_was_in_the_background_is_reached_afterwards,
 ];
 
 async fn timers_are_limited_in_all(mode: Mode) {
@@ -114,6 +115,22 @@ async fn time_spent_waiting_is_no_running_time(mode: Mode) {
     let host = Host::of("scripted").set("callback_time_max_ms=100").start().await;
     let mut client = mode.ask(&host).open().await;
     assert_eq!(client.ask("wait:250;text:still here").await, "still here");
+}
+
+async fn who_was_in_the_background_is_reached_afterwards(mode: Mode) {
+    let host = Host::of("scripted").start().await;
+    let mut sender = mode.ask(&host).open().await;
+    let mut busy = mode.ask(&host).open().await;
+    let (from, to) = (sender.id().await, busy.id().await);
+    for round in 0..5 {
+        busy.say(&format!("log:info:begun {round};times:100000:unsub:nothing")).await;
+        host.log().line_with(&[&format!("guest: begun {round}")]).await;
+        let during = format!("send:{to}:during {round};text:sent");
+        assert_eq!(sender.ask(during).await, "sent");
+        busy.texts(&["times 100000", &format!("direct {from} during {round}")]).await;
+        assert_eq!(sender.ask(format!("send:{to}:after;text:sent")).await, "sent");
+        busy.texts(&[&format!("direct {from} after")]).await;
+    }
 }
 
 #[tokio::test]

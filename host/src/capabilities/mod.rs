@@ -59,7 +59,7 @@ impl Capabilities {
         config: &PluginConfig,
         stores: &Stores,
     ) -> Result<Self, CapabilityError> {
-        let PluginConfig { settings, grants } = config;
+        let PluginConfig { settings, grants, .. } = config;
         let directories = grants.directories.iter();
         let directories = directories.map(|(guest, path)| Directory::open(guest, path));
         let http = (!grants.http.is_empty()).then(|| Http::new(plugin, &grants.http, settings));

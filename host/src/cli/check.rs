@@ -7,7 +7,7 @@ use std::{path::PathBuf, sync::Arc};
 use anyhow::{Context as _, Result};
 use clap::Args;
 
-use super::{plugin::PluginArguments, report::Report, run};
+use super::{host, plugin::PluginArguments, report::Report};
 use crate::{
     config::Configuration,
     key_value::Stores,
@@ -45,7 +45,7 @@ impl Check {
     }
 
     async fn check(self, configuration: Configuration) -> Result<()> {
-        let compiler = run::compiler(self.cache, configuration.host())?;
+        let compiler = host::compiler(self.cache, configuration.host())?;
         let engine = sandbox::engine(configuration.host())?;
         let stores = Stores::in_memory(configuration.stores(), configuration.host());
         let loader = Loader { engine, compiler, configuration, stores, metrics: Arc::default() };

@@ -6,10 +6,12 @@ mod compile;
 mod connect;
 mod files;
 mod gauges;
+mod host;
 mod plugin;
 mod process;
 mod report;
 mod run;
+mod serve;
 mod tls;
 
 use std::{
@@ -30,6 +32,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Run(run::Run),
+    Serve(serve::Serve),
     Check(check::Check),
     #[command(hide = true)]
     Compile(compile::Compile),
@@ -44,6 +47,7 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command {
         Command::Run(run) => run.run(),
+        Command::Serve(serve) => serve.run(),
         Command::Check(check) => check.run(),
         Command::Compile(compile) => compile.run(),
         Command::Connect(connect) => connect.run(),

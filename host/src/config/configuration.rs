@@ -12,6 +12,7 @@ use super::{
     origin::{ConfigError, Origin},
     settings::{Config, SettingError},
 };
+use crate::server::routes::Pattern;
 
 /// What was given on the command line.
 #[derive(Clone, Debug, Default)]
@@ -44,6 +45,8 @@ pub struct PluginConfig {
     pub settings: Arc<Config>,
     /// What it is granted.
     pub grants: Grants,
+    /// What it serves. None: it isn't said.
+    pub routes: Option<Vec<Pattern>>,
 }
 
 impl Configuration {
@@ -55,8 +58,11 @@ impl Configuration {
     pub fn read(file: Option<&Path>, flags: &Flags) -> Result<Self, ConfigError> {
         let HostTable { settings, mut stores, plugins } =
             file.map(file::host).transpose()?.unwrap_or_default();
-        let flags =
-            PluginTable { settings: assignments(&flags.set)?, grants: grants(flags, &mut stores)? };
+        let flags = PluginTable {
+            settings: assignments(&flags.set)?,
+            grants: grants(flags, &mut stores)?,
+            routes: None,
+        };
         let mut host = Layers::default();
         host.add(&settings)?;
         host.add(&flags.settings)?;
@@ -94,14 +100,15 @@ impl Configuration {
         let table = self.plugins.get(&*plugin_name(wasm)).cloned();
         let beside = file::plugin(&wasm.with_extension("toml"))?;
         let mut layers = self.host.clone();
-        let mut grants = Grants::default();
+        let (mut grants, mut routes) = (Grants::default(), None);
         for layer in [table.as_ref(), beside.as_ref(), Some(&self.flags)].into_iter().flatten() {
             layers.add(&layer.settings)?;
             grants.add(&layer.grants);
+            routes = layer.routes.clone().or(routes);
         }
         layers.check()?;
         layers.check_room(&self.host)?;
-        Ok(PluginConfig { settings: Arc::new(layers.values), grants })
+        Ok(PluginConfig { settings: Arc::new(layers.values), grants, routes })
     }
 }
 

@@ -13,6 +13,7 @@ use super::{
     origin::{ConfigError, Origin},
     settings::{Config, NAMES, Scope, scope},
 };
+use crate::server::routes::Pattern;
 
 /// A setting as it was given: known, and valid by itself.
 #[derive(Clone, Debug)]
@@ -35,6 +36,8 @@ pub(super) struct HostTable {
 pub(super) struct PluginTable {
     pub(super) settings: Vec<Assignment>,
     pub(super) grants: Grants,
+    /// None: they are not given here.
+    pub(super) routes: Option<Vec<Pattern>>,
 }
 
 type Result<T> = std::result::Result<T, ConfigError>;
@@ -102,6 +105,14 @@ impl<'a> File<'a> {
         for (key, value) in table {
             match &**key.get_ref() {
                 "grants" => read.grants = self.grants(self.table(key, value)?)?,
+                "routes" => {
+                    let mut routes = Vec::new();
+                    self.strings(key, value, |text| {
+                        routes.push(Pattern::parse(text).map_err(|error| error.to_string())?);
+                        Ok(())
+                    })?;
+                    read.routes = Some(routes);
+                }
                 name if scope(name) == Some(Scope::Host) => {
                     let problem = format!(
                         "`{name}` is the whole host's, and no plugin's: give it at the top of the \
@@ -109,7 +120,7 @@ impl<'a> File<'a> {
                     );
                     return Err(self.wrong(key.span(), problem));
                 }
-                _ => read.settings.push(self.setting(key, value, &["grants"])?),
+                _ => read.settings.push(self.setting(key, value, &["grants", "routes"])?),
             }
         }
         Ok(read)

@@ -25,4 +25,4 @@ pub use grants::{Grants, StoreConfig};
 pub use http_host::HttpHost;
 pub use origin::{ConfigError, Origin};
 pub use settings::{Config, Scope, Setting, SettingError, settings};
-pub use values::{Limit, Millis, RatePolicy, SlowReader};
+pub use values::{Limit, Millis, OnDeploy, RatePolicy, SlowReader};

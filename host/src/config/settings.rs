@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::{
     nearest::nearest,
-    values::{Limit, Millis, RatePolicy, SlowReader, Value},
+    values::{Limit, Millis, OnDeploy, RatePolicy, SlowReader, Value},
 };
 use crate::messaging::FRAME_OVERHEAD_BYTES;
 
@@ -288,6 +288,16 @@ settings! {
     /// How many bytes of compiled code are kept between runs (`--cache`). Above that,
     /// what was not used for longest is removed.
     cache_max_bytes: u64 = GIB as u64, 0 => 1 << 50, host;
+    /// What becomes of a plugin's connections when it is replaced: they go on with the
+    /// version they have, are closed with 1012, or move to the new version, if their
+    /// handler gives its state.
+    on_deploy: OnDeploy = OnDeploy::Keep, OnDeploy::Keep => OnDeploy::Migrate;
+    /// Over what time connections are closed where a plugin is replaced or removed, so
+    /// that not all come back at once.
+    drain_ms: u64 = 30_000, 0 => HOUR_MS;
+    /// How many versions of a plugin may have connections at once. A deployment beyond
+    /// is refused until one has none.
+    versions_max: usize = 100, 2 => 10_000;
     /// The linear memory of one instance, its memories together.
     memory_max_bytes: usize = 64 * MIB, 64 * KIB => 4 * GIB;
     /// The handles (streams, files, pollables) that one instance has to the host.

@@ -96,6 +96,27 @@ impl fmt::Display for SlowReader {
     }
 }
 
+/// What becomes of the connections of a plugin that is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+pub enum OnDeploy {
+    /// They go on with the version they have.
+    Keep,
+    /// They are closed with 1012, over a time.
+    Drain,
+    /// They move to the new version, with their state.
+    Migrate,
+}
+
+impl fmt::Display for OnDeploy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Keep => "keep",
+            Self::Drain => "drain",
+            Self::Migrate => "migrate",
+        })
+    }
+}
+
 /// How one type of value is read and described.
 pub(super) trait Value: Sized + Copy + PartialOrd + fmt::Display {
     fn read(text: &str) -> Option<Self>;
@@ -152,6 +173,17 @@ impl Value for RatePolicy {
 
     fn expected(min: Self, max: Self) -> String {
         format!("`{min}` or `{max}`")
+    }
+}
+
+impl Value for OnDeploy {
+    fn read(text: &str) -> Option<Self> {
+        let all = [Self::Keep, Self::Drain, Self::Migrate];
+        all.into_iter().find(|known| known.to_string() == text)
+    }
+
+    fn expected(_: Self, _: Self) -> String {
+        "`keep`, `drain` or `migrate`".into()
     }
 }
 

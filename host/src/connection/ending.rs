@@ -44,6 +44,8 @@ pub(super) enum Ending {
     Wake(WakeError),
     /// The peer reads too slowly for what is published.
     SlowReader,
+    /// Another version of the plugin serves in its place, or none.
+    Replaced,
     /// The host is going down.
     Shutdown,
 }
@@ -75,6 +77,7 @@ impl Ending {
             Self::SlowReader => CloseCode::TRY_AGAIN_LATER,
             Self::Wake(error) if error.is_for_want_of_room() => CloseCode::TRY_AGAIN_LATER,
             Self::Sleep(_) | Self::Wake(_) => CloseCode::INTERNAL_ERROR,
+            Self::Replaced => CloseCode::SERVICE_RESTART,
             Self::Shutdown => CloseCode::GOING_AWAY,
             Self::Gone | Self::Io(_) => return None,
         };
@@ -103,6 +106,7 @@ impl Ending {
             Self::Limit(_, name) | Self::Rate(name) => Reason::Limit(name),
             Self::SlowReader | Self::Wake(WakeError::NoSlot) => Reason::Overloaded,
             Self::Sleep(_) | Self::Wake(_) => Reason::Other("hibernation"),
+            Self::Replaced => Reason::Replaced,
             Self::Shutdown => Reason::Shutdown,
         }
     }
@@ -125,6 +129,7 @@ impl Ending {
             Self::Sleep(error) => format!("it can't be put to sleep: {error}"),
             Self::Wake(error) => format!("it can't be woken: {error}"),
             Self::SlowReader => "the peer reads too slowly (send_queue_max_bytes)".into(),
+            Self::Replaced => "its plugin was replaced or removed".into(),
             Self::Shutdown => "the host is going down".into(),
         }
     }

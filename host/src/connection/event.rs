@@ -25,8 +25,17 @@ pub(super) enum Event {
     /// Nothing, for so long that the handler is put to sleep; or others need its
     /// slot.
     Rest,
+    /// There is another version of its plugin to move to.
+    Replaced,
     /// It is over.
     End(Ending),
+}
+
+impl Event {
+    /// Whether a callback is to be called for it.
+    pub(super) fn is_for_handler(&self) -> bool {
+        matches!(self, Self::Messages(_) | Self::Mail(_) | Self::Timer(_))
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
@@ -42,6 +51,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let room = self.wire.room(&self.shared.config);
             match self.mailbox.poll_urgent(cx, room.unwrap_or(0)) {
                 Some(Urgent::Shutdown) => return Poll::Ready(Event::End(Ending::Shutdown)),
+                Some(Urgent::Replaced) => {
+                    self.mailbox.take_replaced();
+                    if let Some(event) = self.replaced() {
+                        return Poll::Ready(event);
+                    }
+                    continue;
+                }
                 Some(Urgent::FramesLost) => return Poll::Ready(Event::End(Ending::SlowReader)),
                 Some(Urgent::Frames(frames)) => {
                     frames.iter().for_each(|frame| self.wire.push_shared(frame, tenant));

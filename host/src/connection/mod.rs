@@ -18,6 +18,7 @@ mod ending;
 mod event;
 mod guest;
 mod memory;
+mod migration;
 mod options;
 mod places;
 mod rate;
@@ -37,12 +38,12 @@ pub use self::{
     options::{Options, deflate_options},
     places::{Member, Over, PeerKey, Place, Places},
     running::Running,
-    shared::Shared,
+    shared::{Shared, Successor},
 };
 use crate::{
     background,
     messaging::{ConnectionId, Mailbox},
-    sandbox::{Effect, types::Callbacks},
+    sandbox::{Effect, KeptRequest, types::Callbacks},
     websocket::{Agreed, ControlPayload, Message},
 };
 
@@ -66,6 +67,10 @@ struct Seldom {
     subscribed: BTreeSet<Arc<str>>,
     /// What the handler wants recorded as the reason of the end.
     shutdown_reason: Option<String>,
+    /// What it was opened by, if it may move to another version of its plugin.
+    request: Option<KeptRequest>,
+    /// Whether it stays with its version, come what may.
+    stays: bool,
 }
 
 /// What a connection is made of.
@@ -84,15 +89,20 @@ pub struct Parts<S> {
     pub stream: S,
     /// What was read from it already.
     pub early: Bytes,
+    /// What it was opened by, if it may move to another version of its plugin.
+    pub request: Option<KeptRequest>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Puts one together, and makes it known to others.
     pub fn new(parts: Parts<S>) -> Self {
-        let Parts { id, shared, options, agreed, guest, stream, early } = parts;
+        let Parts { id, shared, options, agreed, guest, stream, early, request } = parts;
         let takes_mail = options.callbacks.contains(Callbacks::INFO);
         let mailbox = Arc::new(Mailbox::new(id, shared.plugin.tenant.clone(), takes_mail));
         shared.hub.join(&mailbox);
+        if shared.successor.get().is_some() {
+            mailbox.replaced();
+        }
         let wire = Wire::new(stream, &early, &options, agreed.as_ref(), &shared.config);
         shared.plugin.tenant.metrics.opened.inc();
         Self {
@@ -103,7 +113,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             wire,
             clocks: Clocks::default(),
             mail_has_turn: false,
-            seldom: None,
+            seldom: request
+                .map(|request| Box::new(Seldom { request: Some(request), ..Seldom::default() })),
         }
     }
 
@@ -124,6 +135,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     }
 
     async fn handle(&mut self, event: Event) -> Result<(), Ending> {
+        if self.shared.moves_to().is_some() && event.is_for_handler() {
+            Box::pin(self.migrate()).await?;
+        }
         match event {
             Event::Opened => self.opened().await,
             Event::Messages(messages) => self.frames(&messages).await,
@@ -138,6 +152,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 }
                 Ok(())
             }
+            Event::Replaced => Box::pin(self.migrate()).await,
             Event::Rest => Box::pin(self.rest()).await,
             Event::End(ending) => Err(ending),
         }

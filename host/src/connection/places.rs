@@ -196,6 +196,13 @@ impl Member {
     }
 }
 
+impl Member {
+    /// The connection is one of another version's from now on.
+    pub(super) fn move_to(&mut self, shared: Arc<Shared>) {
+        self.shared = shared;
+    }
+}
+
 impl Deref for Member {
     type Target = Shared;
 

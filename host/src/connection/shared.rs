@@ -1,6 +1,9 @@
 //! What the connections of one plugin share.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock, atomic::AtomicBool},
+    time::Duration,
+};
 
 use tokio::time::timeout;
 
@@ -19,16 +22,39 @@ pub struct Shared {
     /// The settings.
     pub config: Arc<Config>,
     /// Who they are, and how they reach each other.
-    pub hub: Hub,
+    pub hub: Arc<Hub>,
     /// How many instances there may be.
     pub slots: Arc<Slots>,
     /// Where those that sleep are.
     pub snapshots: Arc<SnapshotStore>,
     /// How many connections there are in the host.
     pub places: Arc<Places>,
+    /// What became of this version of the plugin, once it was replaced.
+    pub successor: OnceLock<Successor>,
+    /// Whether it was said that the handler picks no subprotocol.
+    pub picks_none_said: AtomicBool,
+}
+
+/// What is to become of the connections of a version that was replaced.
+pub enum Successor {
+    /// They live out their lives.
+    Keep,
+    /// They are closed.
+    Drain,
+    /// They move to this one.
+    Migrate(Arc<Shared>),
 }
 
 impl Shared {
+    /// The version that connections of this one move to.
+    #[must_use]
+    pub fn moves_to(&self) -> Option<&Arc<Self>> {
+        match self.successor.get() {
+            Some(Successor::Migrate(to)) => Some(to),
+            _ => None,
+        }
+    }
+
     /// Waits for the right to have an instance. None: there was none in
     /// `instance_wait_max_ms`, as all others are at work or can't sleep.
     pub async fn slot(&self) -> Option<Slot> {

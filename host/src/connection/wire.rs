@@ -140,6 +140,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         self.active = active;
     }
 
+    /// Hands pings and pongs on, or not.
+    pub(super) fn set_control_frames(&mut self, shown: bool) {
+        self.control_frames = shown;
+    }
+
     /// Changes the largest message taken.
     pub(super) fn set_frame_size_max(&mut self, bytes: usize) {
         self.decoder.set_message_size_max(bytes);

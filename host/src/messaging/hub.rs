@@ -127,6 +127,12 @@ impl Hub {
         }
     }
 
+    /// All connections that there are now.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<Mailbox>> {
+        self.connections.iter().map(|mailbox| mailbox.clone()).collect()
+    }
+
     /// Tells every connection that the host is going down, those that come
     /// later too.
     pub fn shut_down(&self) {

@@ -67,7 +67,7 @@ pub struct Mailbox {
     /// How much may wait here, and in all.
     tenant: Arc<Tenant>,
     /// Whether its handler wants messages.
-    takes_mail: bool,
+    takes_mail: AtomicBool,
     /// Whether the owner has to look inside: something waits, or it isn't known
     /// whom to wake. False nearly always, which saves the owner the lock.
     rung: AtomicBool,
@@ -81,6 +81,8 @@ struct Inside {
     frames_lost: bool,
     frames_dropped: u64,
     shutdown: bool,
+    /// Whether the owner is to look whether its plugin was replaced.
+    replaced: bool,
     closed: bool,
     owner: Option<Waker>,
 }
@@ -98,6 +100,8 @@ struct Waiting {
 pub enum Urgent {
     /// The host is going down.
     Shutdown,
+    /// The plugin was replaced. Said until it is [taken](Mailbox::take_replaced).
+    Replaced,
     /// Frames had to be dropped: the peer reads too slowly.
     FramesLost,
     /// Frames for the socket, in order.
@@ -109,7 +113,8 @@ impl Mailbox {
     /// messages if the handler `takes_mail`.
     #[must_use]
     pub fn new(id: ConnectionId, tenant: Arc<Tenant>, takes_mail: bool) -> Self {
-        Self { id, tenant, takes_mail, rung: AtomicBool::new(true), inside: Mutex::default() }
+        let (takes_mail, rung) = (AtomicBool::new(takes_mail), AtomicBool::new(true));
+        Self { id, tenant, takes_mail, rung, inside: Mutex::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inside> {
@@ -119,7 +124,7 @@ impl Mailbox {
     /// Leaves a message for the handler. One that is too many is dropped.
     pub fn leave(&self, mail: Mail) -> Left {
         let mut inside = self.lock();
-        if inside.closed || !self.takes_mail {
+        if inside.closed || !self.takes_mail.load(Ordering::Relaxed) {
             return Left::Dropped;
         }
         let waiting = inside.waiting.get_or_insert_default();
@@ -201,6 +206,23 @@ impl Mailbox {
         self.ring(inside);
     }
 
+    /// Takes messages for the handler from now on, or not.
+    pub fn set_takes_mail(&self, takes_mail: bool) {
+        self.takes_mail.store(takes_mail, Ordering::Relaxed);
+    }
+
+    /// Tells the owner that its plugin was replaced.
+    pub fn replaced(&self) {
+        let mut inside = self.lock();
+        inside.replaced = true;
+        self.ring(inside);
+    }
+
+    /// The owner has looked.
+    pub fn take_replaced(&self) {
+        self.lock().replaced = false;
+    }
+
     /// Wakes the owner, once the lock is free.
     fn ring(&self, mut inside: MutexGuard<'_, Inside>) {
         self.rung.store(true, Ordering::Release);
@@ -224,6 +246,9 @@ impl Mailbox {
         }
         if inside.frames_lost {
             return Some(Urgent::FramesLost);
+        }
+        if inside.replaced {
+            return Some(Urgent::Replaced);
         }
         if let Some(waiting) = &mut inside.waiting
             && room_bytes > 0

@@ -26,6 +26,7 @@ use crate::{
     key_value::Stores,
     observe::Metrics,
     sandbox::{Template, engine::unpooled, limits::Limits},
+    server::routes::Pattern,
     tenant::Tenant,
 };
 
@@ -36,12 +37,22 @@ pub struct Plugin {
     pub name: Arc<str>,
     /// What it may use, and what it did.
     pub tenant: Arc<Tenant>,
+    /// What it serves, if its configuration says so.
+    pub routes: Option<Vec<Pattern>>,
     /// SHA-256 of the file, in hexadecimal digits: its version.
     pub digest: String,
     /// What it is made of.
     pub facts: Arc<Facts>,
     /// What instances are made from.
     pub template: Template,
+}
+
+impl Plugin {
+    /// Its name and its digest, as handlers are told it.
+    #[must_use]
+    pub fn version(&self) -> String {
+        format!("{}@{}", self.name, self.digest)
+    }
 }
 
 /// Loads plugins.
@@ -66,8 +77,8 @@ impl Loader {
     /// Every way in which the file can be wrong, each with what to do.
     pub async fn load(&self, path: &Path) -> Result<Plugin, LoadError> {
         let wrong = |problem| LoadError { path: path.to_owned(), problem };
-        let tenant = self.tenant(path).map_err(wrong)?;
-        self.prepare(tenant.clone(), path.to_owned()).await.map_err(|problem| {
+        let (tenant, routes) = self.tenant(path).map_err(wrong)?;
+        self.prepare(tenant.clone(), routes, path.to_owned()).await.map_err(|problem| {
             // Not logged as a limit that was hit: the error is told anyway.
             if let Some(limit) = problem.limit() {
                 tenant.metrics.limit(limit);
@@ -77,14 +88,20 @@ impl Loader {
     }
 
     /// The plugin in this file, with what it is granted.
-    fn tenant(&self, path: &Path) -> Result<Arc<Tenant>, Problem> {
+    fn tenant(&self, path: &Path) -> Result<(Arc<Tenant>, Option<Vec<Pattern>>), Problem> {
         let name: Arc<str> = plugin_name(path).into();
         let config = self.configuration.plugin(path)?;
         let capabilities = Capabilities::open(&name, &config, &self.stores)?;
-        Ok(Tenant::new(name, config.settings, capabilities, &self.metrics))
+        let tenant = Tenant::new(name, config.settings, capabilities, &self.metrics);
+        Ok((tenant, config.routes))
     }
 
-    async fn prepare(&self, tenant: Arc<Tenant>, path: PathBuf) -> Result<Plugin, Problem> {
+    async fn prepare(
+        &self,
+        tenant: Arc<Tenant>,
+        routes: Option<Vec<Pattern>>,
+        path: PathBuf,
+    ) -> Result<Plugin, Problem> {
         let config = tenant.config.clone();
         let max_bytes = config.component_max_bytes;
         let bytes = off_thread(move || file::read(&path, max_bytes)).await??;
@@ -106,6 +123,7 @@ impl Loader {
         let template = Template::new(tenant.clone(), &component, baseline).await?;
         Ok(Plugin {
             name: tenant.name.clone(),
+            routes,
             digest: hexadecimal(&version),
             tenant,
             facts: Arc::new(facts),

@@ -45,7 +45,6 @@ macro_rules! callbacks {
 
         /// All of them, of one component.
         #[derive(Debug)]
-        #[expect(dead_code, reason = "`save` and `restore` are checked, and not called")]
         pub(super) struct Callbacks {
             $(pub(super) $field: Checked<$callback>,)*
         }

@@ -9,7 +9,7 @@ use wasmtime::{
 
 use super::{
     bindings::wshost::handler::types::{
-        Answer, FrameParam, HttpVersion, Message, Outcome, Peer, Reason, Request,
+        Answer, FrameParam, HttpVersion, Message, Options, Outcome, Peer, Reason, Request,
     },
     callbacks::{Callback, Callbacks, Checked, Found},
     deadline::{self, Allowance, Clock},
@@ -189,6 +189,36 @@ impl Instance {
     /// As every call.
     pub async fn terminate(&mut self, reason: Reason<'_>) -> Result<(), CallError> {
         self.call(self.callbacks.terminate, (reason,)).await
+    }
+
+    /// Calls `save`.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn save_state(&mut self) -> Result<Option<Vec<u8>>, CallError> {
+        let (state,) = self.call(self.callbacks.save, ()).await?;
+        Ok(state)
+    }
+
+    /// Calls `restore`, with a state that `save` gave in `from_version`. The inner
+    /// error is the handler's.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn restore_state(
+        &mut self,
+        request: Request<'_>,
+        state: &[u8],
+        from_version: &str,
+    ) -> Result<Result<Options, String>, CallError> {
+        let params = (request, state, from_version);
+        let (options,) = self.call(self.callbacks.restore, params).await?;
+        Ok(options)
+    }
+
+    /// Has the instance go on with what another one held of the host.
+    pub fn take_over(&mut self, ledger: Box<Ledger>) {
+        self.store.data_mut().ledger = ledger;
     }
 
     async fn call<C: Callback>(

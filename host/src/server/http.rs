@@ -72,7 +72,7 @@ pub(super) async fn serve<I>(host: Arc<Host>, stream: I, origin: Origin)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let timeout = Duration::from_millis(host.shared.config.handshake_timeout_ms);
+    let timeout = Duration::from_millis(host.config.handshake_timeout_ms);
     let stopping = host.stopping.clone();
     let peer = origin.peer;
     let http = builder(&host);
@@ -107,8 +107,8 @@ fn builder(host: &Host) -> Builder<TokioExecutor> {
     let mut http = Builder::new(TokioExecutor::new());
     http.http1()
         .header_read_timeout(None)
-        .max_buf_size(host.shared.config.header_max_bytes)
-        .max_headers(host.shared.config.headers_max);
+        .max_buf_size(host.config.header_max_bytes)
+        .max_headers(host.config.headers_max);
     http.http2()
         .timer(TokioTimer::new())
         .enable_connect_protocol()
@@ -116,8 +116,6 @@ fn builder(host: &Host) -> Builder<TokioExecutor> {
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(STREAMS_MAX * STREAM_WINDOW_BYTES)
         .max_send_buf_size(STREAM_SEND_BYTES)
-        .max_header_list_size(
-            u32::try_from(host.shared.config.header_max_bytes).unwrap_or(u32::MAX),
-        );
+        .max_header_list_size(u32::try_from(host.config.header_max_bytes).unwrap_or(u32::MAX));
     http
 }

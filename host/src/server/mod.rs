@@ -7,16 +7,13 @@ mod pieces;
 mod proxy_protocol;
 mod request;
 mod response;
+pub mod routes;
+mod sites;
 mod strict;
 pub mod tls;
 mod upgrade;
 
-use std::{
-    future::Future,
-    net::SocketAddr,
-    sync::{Arc, atomic::AtomicBool},
-    time::Duration,
-};
+use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -24,23 +21,31 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use self::edge::{Edge, ProxyHeader};
+pub use self::{
+    edge::{Edge, ProxyHeader},
+    sites::{Common, DeployError, Served, Sites},
+};
 use self::{
     proxy_protocol::HeaderError,
     request::{Origin, SocketPlace, TlsFacts},
     tls::Tls,
 };
 use crate::{
-    connection::{Place, Shared},
+    config::Config,
+    connection::Place,
     observe::{Metrics, Seldom},
+    tenant::Tenant,
 };
 
 /// How long accepting rests when the system has no more sockets to give.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
 
-/// One plugin served: what every connection of it shares.
+/// What serves a listener.
 pub struct Host {
-    shared: Arc<Shared>,
+    config: Arc<Config>,
+    sites: Arc<Sites>,
+    /// Whom that is counted for which is no plugin's.
+    nobody: Arc<Tenant>,
     tls: Option<Tls>,
     edge: Edge,
     metrics: Arc<Metrics>,
@@ -50,31 +55,31 @@ pub struct Host {
     websockets: TaskTracker,
     /// Cancelled when the host goes down.
     stopping: CancellationToken,
-    /// Whether it was said that the handler picks no subprotocol.
-    picks_none_said: AtomicBool,
     no_room_said: Seldom,
     accept_failed_said: Seldom,
     header_refused_said: Seldom,
 }
 
 impl Host {
-    /// Serves a plugin, over TLS if it is given.
+    /// Serves these plugins, over TLS if it is given. The settings are the host's own.
     #[must_use]
     pub fn new(
-        shared: Arc<Shared>,
+        config: Arc<Config>,
+        sites: Arc<Sites>,
         tls: Option<Tls>,
         edge: Edge,
         metrics: Arc<Metrics>,
     ) -> Arc<Self> {
         Arc::new(Self {
-            shared,
+            nobody: Tenant::nobody(config.clone(), &metrics),
+            config,
+            sites,
             tls,
             edge,
             metrics,
             tasks: TaskTracker::new(),
             websockets: TaskTracker::new(),
             stopping: CancellationToken::new(),
-            picks_none_said: AtomicBool::new(false),
             no_room_said: Seldom::default(),
             accept_failed_said: Seldom::default(),
             header_refused_said: Seldom::default(),
@@ -112,13 +117,13 @@ impl Host {
     fn serve(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
         self.metrics.accepted.inc();
         let key = self.edge.peer_key(peer.ip());
-        match Place::take(&self.shared.places, key) {
+        match Place::take(&self.sites.common().places, key) {
             Ok(place) => {
                 // Fails only for a socket that is gone, which shows soon enough.
                 let _ = stream.set_nodelay(true);
                 self.tasks.spawn(serve(self.clone(), stream, peer, SocketPlace::new(key, place)));
             }
-            Err(setting) => self.shared.plugin.tenant.limit(setting),
+            Err(setting) => self.nobody.limit(setting),
         }
     }
 
@@ -146,10 +151,10 @@ impl Host {
     /// Returns how many were left.
     pub async fn stop(&self) -> usize {
         self.stopping.cancel();
-        self.shared.hub.shut_down();
+        self.sites.shut_down();
         self.tasks.close();
         self.websockets.close();
-        let timeout = Duration::from_millis(self.shared.config.shutdown_timeout_ms);
+        let timeout = Duration::from_millis(self.config.shutdown_timeout_ms);
         let all = async {
             self.tasks.wait().await;
             self.websockets.wait().await;
@@ -163,7 +168,7 @@ impl Host {
 /// Serves one socket: first what comes before HTTP, a proxy's header and TLS's
 /// handshake, with one deadline on both.
 async fn serve(host: Arc<Host>, mut stream: TcpStream, mut peer: SocketAddr, place: SocketPlace) {
-    let deadline = Instant::now() + Duration::from_millis(host.shared.config.handshake_timeout_ms);
+    let deadline = Instant::now() + Duration::from_millis(host.config.handshake_timeout_ms);
     if host.edge.expects_proxy_header(peer.ip()) {
         match host.in_time(deadline, proxy_protocol::read(&mut stream)).await {
             Some(Ok(client)) => peer = client.unwrap_or(peer),

@@ -82,6 +82,7 @@ pub(super) struct Description<'a> {
     port: u16,
     headers: Vec<(&'a str, &'a [u8])>,
     subprotocols: Vec<&'a str>,
+    parameters: Vec<(&'a str, &'a str)>,
 }
 
 impl<'a> Description<'a> {
@@ -90,6 +91,7 @@ impl<'a> Description<'a> {
     pub(super) fn new(
         parts: &'a Parts,
         asked: &'a Asked,
+        parameters: &'a [(String, String)],
         origin: &'a Origin,
         client: SocketAddr,
         id: String,
@@ -102,6 +104,7 @@ impl<'a> Description<'a> {
         Self {
             parts,
             asked,
+            parameters: parameters.iter().map(|(name, value)| (&**name, &**value)).collect(),
             origin,
             id,
             address: client.ip().to_string(),
@@ -131,7 +134,7 @@ impl<'a> Description<'a> {
             tls: self.origin.tls.as_ref().map(TlsFacts::info),
             upgrade: matches!(self.asked, Asked::WebSocket(_)),
             subprotocols: &self.subprotocols,
-            parameters: &[],
+            parameters: &self.parameters,
         }
     }
 }

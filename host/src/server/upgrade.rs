@@ -9,7 +9,7 @@ use bytes::Bytes;
 use hyper::{
     Request, StatusCode, Version,
     body::Incoming,
-    header::SEC_WEBSOCKET_EXTENSIONS,
+    header::{HOST, SEC_WEBSOCKET_EXTENSIONS},
     http,
     upgrade::{OnUpgrade, Upgraded},
 };
@@ -22,15 +22,17 @@ use super::{
     pieces::Pieces,
     request::{Description, Origin},
     response::{self, Answer},
+    sites::Served,
     strict,
 };
 use crate::{
     background,
-    connection::{Guest, Member, Options, Over, Parts, PeerKey, Running, deflate_options},
+    config::OnDeploy,
+    connection::{Guest, Member, Options, Over, Parts, PeerKey, Running, Shared, deflate_options},
     messaging::ConnectionId,
     observe::{metrics::RequestResult, printable},
     sandbox::{
-        CallError, Instance,
+        CallError, Instance, KeptRequest,
         types::{self, Accept},
     },
     websocket::{
@@ -51,14 +53,42 @@ where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let under_way = busy.begin();
-    let (result, mut response) = decide::<I>(host, origin, busy, request).await;
-    host.shared.plugin.tenant.metrics.request(result);
+    let uri = request.uri();
+    let authority = uri.authority().map(http::uri::Authority::as_str);
+    let authority =
+        authority.or_else(|| request.headers().get(HOST).and_then(|host| host.to_str().ok()));
+    let mut response = match host.sites.find(authority, uri.path()) {
+        Some(served) => {
+            let tenant = served.shared.plugin.tenant.clone();
+            let (result, answer) = decide::<I>(host, served, origin, busy, request).await;
+            tenant.metrics.request(result);
+            answer
+        }
+        None => {
+            let (result, answer) = not_served(&request.into_parts().0);
+            host.nobody.metrics.request(result);
+            answer
+        }
+    };
     response.body_mut().hold(under_way);
     response
 }
 
+/// The answer to a request that no plugin serves. One that another server may read
+/// otherwise is none.
+fn not_served(parts: &http::request::Parts) -> (RequestResult, Answer) {
+    match strict::check(parts) {
+        Err(error) => (RequestResult::Malformed, response::ambiguous(error)),
+        Ok(()) => {
+            let sentence = "nothing is served here";
+            (RequestResult::NotServed, response::plain(StatusCode::NOT_FOUND, sentence))
+        }
+    }
+}
+
 async fn decide<I>(
     host: &Arc<Host>,
+    served: Served,
     origin: &Arc<Origin>,
     busy: &Busy,
     mut request: Request<Incoming>,
@@ -68,16 +98,18 @@ where
 {
     let upgrade = hyper::upgrade::on(&mut request);
     let (parts, _) = request.into_parts();
+    let Served { shared, parameters } = served;
+    let plugin = shared.plugin.name.clone();
     if let Err(error) = strict::check(&parts) {
         let peer = origin.peer;
-        tracing::debug!(plugin = %host.shared.plugin.name, %peer, "request refused: {error}");
+        tracing::debug!(%plugin, %peer, "request refused: {error}");
         return (RequestResult::Malformed, response::ambiguous(error));
     }
     let asked = match handshake::check(&parts) {
         Ok(asked) => asked,
         Err(error) => {
             let peer = origin.peer;
-            tracing::debug!(plugin = %host.shared.plugin.name, %peer, "handshake refused: {error}");
+            tracing::debug!(%plugin, %peer, "handshake refused: {error}");
             return (RequestResult::Malformed, response::malformed(error, parts.version));
         }
     };
@@ -85,7 +117,7 @@ where
         let answer = response::plain(StatusCode::FORBIDDEN, "this origin is not allowed here");
         return (RequestResult::Origin, answer);
     }
-    if parts.headers.len() > host.shared.config.headers_max {
+    if parts.headers.len() > host.config.headers_max {
         let sentence = "the request has too many header fields";
         let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
         return (RequestResult::Malformed, response::plain(status, sentence));
@@ -98,27 +130,35 @@ where
         Version::HTTP_2 => Over::Stream,
         _ => Over::OwnSocket(origin.place.key),
     };
-    let member = match Member::join(&host.shared, PeerKey::from(client.ip()), over) {
+    let member = match Member::join(&shared, PeerKey::from(client.ip()), over) {
         Ok(member) => member,
         Err(setting) => {
-            host.shared.plugin.tenant.limit(setting);
+            shared.plugin.tenant.limit(setting);
             return (RequestResult::Limit, response::no_room());
         }
     };
-    let Some(slot) = host.shared.slot().await else {
-        return no_room(host, "instances_max of them are awake, and none falls asleep");
+    let Some(slot) = shared.slot().await else {
+        return no_room(host, &shared, "instances_max of them are awake, and none falls asleep");
     };
     let id = ConnectionId::random();
-    let init = Init { host: host.clone(), parts, asked, origin: origin.clone(), client, id };
+    let init = Init {
+        shared: shared.clone(),
+        parts,
+        asked,
+        parameters,
+        origin: origin.clone(),
+        client,
+        id,
+    };
     let (Init { parts, asked, .. }, called) = background::movable(Box::pin(init.call())).await;
-    let (instance, answer) = match called {
+    let Called { instance, answer, request } = match called {
         Ok(called) => called,
-        Err(CallError::NoRoom(why)) => return no_room(host, &why),
+        Err(CallError::NoRoom(why)) => return no_room(host, &shared, &why),
         Err(error) => {
             if let Some(setting) = error.setting() {
-                host.shared.plugin.tenant.metrics.limit(setting);
+                shared.plugin.tenant.metrics.limit(setting);
             }
-            return handler_failed(host, id, error.kind(), &error.to_string());
+            return handler_failed(&shared, id, error.kind(), &error.to_string());
         }
     };
     let guest = Guest::new(instance, slot);
@@ -127,9 +167,10 @@ where
             Ok((RequestResult::Malformed, response::upgrade_required(parts.version)))
         }
         (types::Answer::Accept(accept), Asked::WebSocket(handshake)) => {
-            accepted(host, &handshake, &accept).map(|accepted| {
+            accepted(&shared, &handshake, &accept).map(|accepted| {
                 let Accepted { options, agreed, response } = accepted;
-                let opening = Opening { host: host.clone(), member, id, options, agreed, guest };
+                let opening =
+                    Opening { host: host.clone(), member, id, options, agreed, guest, request };
                 match parts.version {
                     Version::HTTP_2 => {
                         host.websockets.spawn(opening.over_http2(upgrade, busy.begin()))
@@ -142,7 +183,7 @@ where
                 (RequestResult::Accepted, response)
             })
         }
-        (types::Answer::Respond(own), _) => response::of_handler(own, &host.shared.plugin.tenant)
+        (types::Answer::Respond(own), _) => response::of_handler(own, &shared.plugin.tenant)
             .map(|answer| (RequestResult::Answered, answer)),
         (types::Answer::Refuse, _) => {
             let answer = response::plain(StatusCode::BAD_REQUEST, "the request was refused");
@@ -150,39 +191,51 @@ where
         }
     };
     answered.unwrap_or_else(|problem| {
-        handler_failed(host, id, "invalid", &format!("returned {problem}"))
+        handler_failed(&shared, id, "invalid", &format!("returned {problem}"))
     })
 }
 
 /// What `init` is called about.
 struct Init {
-    host: Arc<Host>,
+    shared: Arc<Shared>,
     parts: http::request::Parts,
     asked: Asked,
+    parameters: Vec<(String, String)>,
     origin: Arc<Origin>,
     client: SocketAddr,
     id: ConnectionId,
 }
 
+/// What came of it.
+struct Called {
+    instance: Instance,
+    answer: types::Answer,
+    /// Kept, if the connection may move to another version of the plugin.
+    request: Option<KeptRequest>,
+}
+
 impl Init {
     /// Makes an instance and calls `init`.
-    async fn call(self) -> (Self, Result<(Instance, types::Answer), CallError>) {
+    async fn call(self) -> (Self, Result<Called, CallError>) {
         let called = self.try_call().await;
         (self, called)
     }
 
-    async fn try_call(&self) -> Result<(Instance, types::Answer), CallError> {
-        let Self { host, parts, asked, origin, client, id } = self;
-        let mut instance = host.shared.plugin.template.instantiate(*id).await?;
-        let description = Description::new(parts, asked, origin, *client, id.to_string());
+    async fn try_call(&self) -> Result<Called, CallError> {
+        let Self { shared, parts, asked, parameters, origin, client, id } = self;
+        let mut instance = shared.plugin.template.instantiate(*id).await?;
+        let route = parameters.as_slice();
+        let description = Description::new(parts, asked, route, origin, *client, id.to_string());
         let answer = instance.init(description.request()).await?;
-        Ok((instance, answer))
+        let moves = shared.config.on_deploy == OnDeploy::Migrate;
+        let request = moves.then(|| KeptRequest::new(&description.request()));
+        Ok(Called { instance, answer, request })
     }
 }
 
-fn no_room(host: &Host, why: &str) -> (RequestResult, Answer) {
+fn no_room(host: &Host, shared: &Shared, why: &str) -> (RequestResult, Answer) {
     if let Some(others) = host.no_room_said.say() {
-        let plugin = &host.shared.plugin.name;
+        let plugin = &shared.plugin.name;
         tracing::warn!(%plugin, others, "no room for one more connection: {why}");
     }
     (RequestResult::NoRoom, response::no_room())
@@ -190,14 +243,14 @@ fn no_room(host: &Host, why: &str) -> (RequestResult, Answer) {
 
 /// `init` failed, for this reason.
 fn handler_failed(
-    host: &Host,
+    shared: &Shared,
     id: ConnectionId,
     reason: &'static str,
     why: &str,
 ) -> (RequestResult, Answer) {
-    let plugin = &host.shared.plugin.name;
-    if let Some(others) = host.shared.plugin.tenant.failure(reason) {
-        let why = printable(why, host.shared.config.log_line_max_bytes);
+    let plugin = &shared.plugin.name;
+    if let Some(others) = shared.plugin.tenant.failure(reason) {
+        let why = printable(why, shared.config.log_line_max_bytes);
         tracing::warn!(%plugin, connection = %id, callback = "init", code = 500, others, "handler failed: `init` {why}");
     }
     let sentence = "the handler failed";
@@ -216,11 +269,11 @@ struct Accepted {
 ///
 /// # Errors
 /// What is not valid of it.
-fn accepted(host: &Host, handshake: &Handshake, accept: &Accept) -> Result<Accepted, String> {
+fn accepted(shared: &Shared, handshake: &Handshake, accept: &Accept) -> Result<Accepted, String> {
     let subprotocol = accept.subprotocol.as_deref();
     let mut own = handshake.response_headers(subprotocol).map_err(|error| error.to_string())?;
-    let config = &host.shared.config;
-    let extra = response::headers(&accept.headers, &host.shared.plugin.tenant)?;
+    let config = &shared.config;
+    let extra = response::headers(&accept.headers, &shared.plugin.tenant)?;
     let options = Options::new(&accept.options, config)?;
     let deflate = deflate_options(&accept.options, config).map_err(|error| error.to_string())?;
     let agreed = deflate.and_then(|options| handshake.offers.deflate(&options));
@@ -228,7 +281,7 @@ fn accepted(host: &Host, handshake: &Handshake, accept: &Accept) -> Result<Accep
         own.insert(SEC_WEBSOCKET_EXTENSIONS, extensions_answer(agreed));
     }
     if subprotocol.is_none() && !handshake.offers.subprotocols().is_empty() {
-        picks_none(host);
+        picks_none(shared);
     }
     Ok(Accepted { options, agreed, response: response::opening(handshake.is_http1(), own, extra) })
 }
@@ -242,6 +295,7 @@ struct Opening {
     options: Options,
     agreed: Option<Agreed>,
     guest: Guest,
+    request: Option<KeptRequest>,
 }
 
 impl Opening {
@@ -272,15 +326,15 @@ impl Opening {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Self { host: _, member, id, options, agreed, guest } = self;
-        Running::new(Parts { id, shared: member, options, agreed, guest, stream, early })
+        let Self { member, id, options, agreed, guest, request, .. } = self;
+        Running::new(Parts { id, shared: member, options, agreed, guest, stream, early, request })
     }
 }
 
 /// Browsers fail a WebSocket whose subprotocols were all left aside. Said once.
-fn picks_none(host: &Host) {
-    if !host.picks_none_said.swap(true, Relaxed) {
-        tracing::warn!(plugin = %host.shared.plugin.name, callback = "init",
+fn picks_none(shared: &Shared) {
+    if !shared.picks_none_said.swap(true, Relaxed) {
+        tracing::warn!(plugin = %shared.plugin.name, callback = "init",
             "the handler picked none of the subprotocols offered: browsers will close such connections");
     }
 }

@@ -51,6 +51,12 @@ impl Tenant {
         })
     }
 
+    /// Who stands for what is no plugin's.
+    #[must_use]
+    pub fn nobody(config: Arc<Config>, metrics: &Metrics) -> Arc<Self> {
+        Self::new("".into(), config, Capabilities::default(), metrics)
+    }
+
     /// One with these settings, which is granted nothing.
     #[cfg(test)]
     pub(crate) fn test(config: Config) -> Arc<Self> {

@@ -17,13 +17,11 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use wshost::{
     config::Configuration,
-    connection::{Places, Shared},
-    hibernation::{Settings, Slots, SnapshotStore},
+    hibernation::{Settings, SnapshotStore},
     key_value::Stores,
-    messaging::Hub,
     plugin::{Compiler, Loader, Plugin},
     sandbox,
-    server::{Edge, Host},
+    server::{Common, Edge, Host, Sites, routes::Pattern},
 };
 use wshost_tests::{Mode, PATIENCE, Signal, guest, patiently, program};
 
@@ -90,18 +88,12 @@ async fn a_worker_that_is_not_there_is_an_error() {
 async fn serve(plugin: Plugin) -> std::net::SocketAddr {
     let config = plugin.tenant.config.clone();
     let settings = Settings { memory_max_bytes: config.snapshots_max_bytes, spill: None };
-    let shared = Arc::new(Shared {
-        plugin,
-        slots: Slots::new(config.instances_max as usize),
-        places: Places::new(&config, usize::MAX / 2),
-        config,
-        hub: Hub::default(),
-
-        snapshots: Arc::new(SnapshotStore::new(settings).unwrap()),
-    });
+    let snapshots = SnapshotStore::new(settings).unwrap();
+    let sites = Sites::new(Common::new(&config, snapshots, usize::MAX / 2));
+    sites.deploy(plugin, &[Pattern::everything()]).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let host = Host::new(shared, None, Edge::default(), Arc::default());
+    let host = Host::new(config, sites, None, Edge::default(), Arc::default());
     tokio::spawn(async move { host.listen(listener).await });
     address
 }

@@ -37,7 +37,7 @@ async fn at_rest(host: &Host, sockets: usize) -> Usage {
 }
 
 /// What malloc keeps at times, and gives back at others: a few of its arenas' ends.
-const KEPT_BYTES: usize = 8_000_000;
+const KEPT_BYTES: u64 = 8_000_000;
 
 /// Runs the corpus a few times.
 async fn passes(host: &Host, crowd: &mut Crowd, mut corpus: impl AsyncFnMut()) {

@@ -15,13 +15,13 @@ use std::{
 use tokio::{net::TcpListener, runtime::Runtime};
 use wshost::{
     config::Configuration,
-    connection::{Places, Shared},
-    hibernation::{Settings, Slots, SnapshotStore},
+    connection::Shared,
+    hibernation::{Settings, SnapshotStore},
     key_value::Stores,
-    messaging::{ConnectionId, Hub},
+    messaging::ConnectionId,
     plugin::{Cache, Compiler, Loader, Plugin},
     sandbox::{self, Instance, Phase, sample_request, types::FrameParam},
-    server::{Edge, Host},
+    server::{Common, Edge, Host, Sites, routes::Pattern},
 };
 use wshost_tests::{cache, guest};
 
@@ -77,17 +77,12 @@ impl Counted {
             memory_max_bytes: config.snapshots_max_bytes,
             spill: None,
         });
-        let shared = Arc::new(Shared {
-            plugin,
-            slots: Slots::new(config.instances_max as usize),
-            places: Places::new(&config, usize::MAX / 2),
-            config,
-            hub: Hub::default(),
-            snapshots: Arc::new(snapshots.unwrap()),
-        });
+        let sites = Sites::new(Common::new(&config, snapshots.unwrap(), usize::MAX / 2));
+        sites.deploy(plugin, &[Pattern::everything()]).unwrap();
+        let shared = sites.current().remove(0);
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
-        let host = Host::new(shared.clone(), None, Edge::default(), Arc::default());
+        let host = Host::new(config, sites, None, Edge::default(), Arc::default());
         runtime.spawn(async move { host.listen(listener).await });
         Self { shared, address }
     }

@@ -68,6 +68,7 @@ pub(super) struct Families {
     limits: Family<ByLimit, Counter>,
     hibernations: Family<OfPlugin, Counter>,
     wakes: Family<OfPlugin, Durations>,
+    migrations: Family<ByResult, Counter>,
 }
 
 impl Families {
@@ -114,6 +115,11 @@ impl Families {
             Unit::Seconds,
             self.wakes.clone(),
         );
+        registry.register(
+            "migrations",
+            "Connections that were to move to another version of their plugin, by what became of it",
+            self.migrations.clone(),
+        );
     }
 }
 
@@ -126,6 +132,8 @@ pub enum RequestResult {
     Refused,
     /// The handler answered it with a response of its own.
     Answered,
+    /// No plugin serves such requests.
+    NotServed,
     /// It is no handshake that could be answered.
     Malformed,
     /// It came from a page that may not connect.
@@ -144,6 +152,7 @@ impl RequestResult {
             Self::Accepted => "accepted",
             Self::Refused => "refused",
             Self::Answered => "answered",
+            Self::NotServed => "not_served",
             Self::Malformed => "malformed",
             Self::Origin => "origin",
             Self::NoRoom => "no_room",
@@ -254,6 +263,13 @@ impl PluginMetrics {
     pub fn failure(&self, reason: &'static str) {
         let labels = ByReason { plugin: self.plugin.clone(), reason };
         self.families.failures.get_or_create(&labels).inc();
+    }
+
+    /// A connection was to move to another version, and did or did not.
+    pub fn migrated(&self, moved: bool) {
+        let result = if moved { "moved" } else { "stayed" };
+        let labels = ByResult { plugin: self.plugin.clone(), result };
+        self.families.migrations.get_or_create(&labels).inc();
     }
 
     /// A WebSocket ended, by this side; none: without a code.

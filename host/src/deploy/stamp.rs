@@ -1,0 +1,51 @@
+//! Whether a plugin's files are the same as before.
+
+use std::{fs::Metadata, io, os::unix::fs::MetadataExt as _, path::Path};
+
+/// What tells a file from another, and from itself before it was written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct File {
+    device: u64,
+    inode: u64,
+    bytes: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+/// A plugin's files: the component, and its configuration if there is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    component: File,
+    configuration: Option<File>,
+}
+
+impl From<&Metadata> for File {
+    fn from(of: &Metadata) -> Self {
+        Self {
+            device: of.dev(),
+            inode: of.ino(),
+            bytes: of.size(),
+            modified: (of.mtime(), of.mtime_nsec()),
+            changed: (of.ctime(), of.ctime_nsec()),
+        }
+    }
+}
+
+impl Stamp {
+    /// Of the plugin in this file. None: it is gone, or nothing that is read.
+    pub(super) fn of(component: &Path) -> io::Result<Option<Self>> {
+        // Follows symbolic links: deploying by moving one is usual.
+        let found = file(component)?;
+        let configuration = file(&component.with_extension("toml"))?;
+        Ok(found.map(|component| Self { component, configuration }))
+    }
+}
+
+fn file(path: &Path) -> io::Result<Option<File>> {
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => Ok(Some((&metadata).into())),
+        Ok(_) => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,228 @@
+//! The plugins that are served, each through its versions, and which requests are
+//! for whom.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock, PoisonError, RwLock, Weak, atomic::AtomicBool},
+    time::Duration,
+};
+
+use thiserror::Error;
+
+use super::routes::{Pattern, RouteError, Routes};
+use crate::{
+    config::{Config, OnDeploy},
+    connection::{Places, Shared, Successor},
+    hibernation::{Slots, SnapshotStore},
+    messaging::Hub,
+    plugin::Plugin,
+};
+
+/// What all plugins of a host share.
+#[derive(Clone)]
+pub struct Common {
+    /// How many instances there may be.
+    pub slots: Arc<Slots>,
+    /// Where those that sleep are.
+    pub snapshots: Arc<SnapshotStore>,
+    /// How many connections there are.
+    pub places: Arc<Places>,
+}
+
+impl Common {
+    /// As many as the settings say; connections no more than `sockets_max`.
+    #[must_use]
+    pub fn new(config: &Config, snapshots: SnapshotStore, sockets_max: usize) -> Self {
+        Self {
+            slots: Slots::new(usize::try_from(config.instances_max).unwrap_or(usize::MAX)),
+            snapshots: Arc::new(snapshots),
+            places: Places::new(config, sockets_max),
+        }
+    }
+}
+
+/// See the module.
+pub struct Sites {
+    common: Common,
+    inside: RwLock<Inside>,
+}
+
+#[derive(Default)]
+struct Inside {
+    sites: BTreeMap<Arc<str>, Site>,
+    routes: Routes<Arc<Shared>>,
+}
+
+/// One plugin.
+#[derive(Clone)]
+struct Site {
+    patterns: Arc<[Pattern]>,
+    /// The version that new connections get.
+    current: Arc<Shared>,
+    /// Those that have connections, at most: the oldest first.
+    versions: Vec<Weak<Shared>>,
+}
+
+/// A request's plugin.
+pub struct Served {
+    /// What its connections share.
+    pub shared: Arc<Shared>,
+    /// What the route bound.
+    pub parameters: Vec<(String, String)>,
+}
+
+/// Why a plugin is not served.
+#[derive(Debug, Error)]
+pub enum DeployError {
+    /// Others serve its requests.
+    #[error(transparent)]
+    Routes(#[from] RouteError),
+    /// Too many of its versions have connections.
+    #[error(
+        "{0} versions of it have connections (versions_max): raise it, or deploy by `on_deploy = \"drain\"` \
+         or `\"migrate\"`"
+    )]
+    Versions(usize),
+}
+
+impl Sites {
+    /// None yet.
+    #[must_use]
+    pub fn new(common: Common) -> Arc<Self> {
+        Arc::new(Self { common, inside: RwLock::default() })
+    }
+
+    /// Whether a plugin of this name is served.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.inside.read().unwrap_or_else(PoisonError::into_inner).sites.contains_key(name)
+    }
+
+    /// What they share.
+    #[must_use]
+    pub fn common(&self) -> &Common {
+        &self.common
+    }
+
+    /// The plugin that serves a request to this host and path.
+    #[must_use]
+    pub fn find(&self, host: Option<&str>, path: &str) -> Option<Served> {
+        let inside = self.inside.read().unwrap_or_else(PoisonError::into_inner);
+        let found = inside.routes.find(host, path)?;
+        Some(Served { shared: found.serves.clone(), parameters: found.parameters })
+    }
+
+    /// What each plugin's connections share, of the version that new ones get.
+    #[must_use]
+    pub fn current(&self) -> Vec<Arc<Shared>> {
+        let inside = self.inside.read().unwrap_or_else(PoisonError::into_inner);
+        inside.sites.values().map(|site| site.current.clone()).collect()
+    }
+
+    /// Serves a plugin. If one of this name was served, this is its new version, and
+    /// what becomes of its connections is the new one's to say (`on_deploy`).
+    ///
+    /// # Errors
+    /// [`DeployError`]: all is as before.
+    pub fn deploy(&self, plugin: Plugin, patterns: &[Pattern]) -> Result<(), DeployError> {
+        let mut inside = self.inside.write().unwrap_or_else(PoisonError::into_inner);
+        let name = plugin.name.clone();
+        let before = inside.sites.get(&name).cloned();
+        let mut versions: Vec<_> = before.iter().flat_map(|site| site.versions.clone()).collect();
+        versions.retain(|version| version.strong_count() > 0);
+        if versions.len() >= plugin.tenant.config.versions_max {
+            return Err(DeployError::Versions(versions.len()));
+        }
+        let hub = before.as_ref().map_or_else(Arc::default, |site| site.current.hub.clone());
+        let current = self.shared(plugin, hub);
+        versions.push(Arc::downgrade(&current));
+        let site = Site { patterns: patterns.into(), current: current.clone(), versions };
+        let mut sites = inside.sites.clone();
+        sites.insert(name, site);
+        let routes = routes(&sites)?;
+        *inside = Inside { sites, routes };
+        drop(inside);
+        if let Some(Site { current: before, .. }) = before {
+            replace(
+                &before,
+                match current.config.on_deploy {
+                    OnDeploy::Keep => Successor::Keep,
+                    OnDeploy::Drain => Successor::Drain,
+                    OnDeploy::Migrate => Successor::Migrate(current),
+                },
+            );
+        }
+        Ok(())
+    }
+
+    /// Serves a plugin no more: new requests are answered with 404, its connections
+    /// closed with 1012. False: there is none of this name.
+    pub fn remove(&self, name: &str) -> bool {
+        let mut inside = self.inside.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(site) = inside.sites.remove(name) else { return false };
+        // Fewer routes can't contradict each other.
+        inside.routes = routes(&inside.sites).unwrap_or_default();
+        drop(inside);
+        for version in site.versions.iter().filter_map(Weak::upgrade) {
+            replace(&version, Successor::Drain);
+        }
+        true
+    }
+
+    /// Tells every connection that the host goes down.
+    pub fn shut_down(&self) {
+        for shared in self.current() {
+            shared.hub.shut_down();
+        }
+    }
+
+    fn shared(&self, plugin: Plugin, hub: Arc<Hub>) -> Arc<Shared> {
+        let Common { slots, snapshots, places } = self.common.clone();
+        let config = plugin.tenant.config.clone();
+        Arc::new(Shared {
+            plugin,
+            config,
+            hub,
+            slots,
+            snapshots,
+            places,
+            successor: OnceLock::new(),
+            picks_none_said: AtomicBool::new(false),
+        })
+    }
+}
+
+fn routes(sites: &BTreeMap<Arc<str>, Site>) -> Result<Routes<Arc<Shared>>, RouteError> {
+    let mut routes = Routes::default();
+    for (name, site) in sites {
+        for pattern in site.patterns.iter() {
+            routes.add(name, pattern, site.current.clone())?;
+        }
+    }
+    Ok(routes)
+}
+
+/// Has the connections of this version, and of those that move to it, do what the
+/// successor says. Those that come later, as they were being opened, see it too.
+fn replace(version: &Arc<Shared>, successor: Successor) {
+    let time = match &successor {
+        Successor::Keep => return,
+        Successor::Drain => Duration::from_millis(version.config.drain_ms),
+        Successor::Migrate(_) => Duration::ZERO,
+    };
+    // Set before: a version is replaced once, but may be removed after that.
+    let _ = version.successor.set(successor);
+    let mailboxes = version.hub.all();
+    let Some(pause) = time.checked_div(u32::try_from(mailboxes.len()).unwrap_or(u32::MAX)) else {
+        return;
+    };
+    tokio::spawn(async move {
+        let begun = tokio::time::Instant::now();
+        for (count, mailbox) in (1..).zip(mailboxes) {
+            mailbox.replaced();
+            if !pause.is_zero() {
+                tokio::time::sleep_until(begun + pause * count).await;
+            }
+        }
+    });
+}
