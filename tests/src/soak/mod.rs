@@ -1,9 +1,9 @@
 //! Mixed load for a long time, with faults injected: nothing is lost, and the host
 //! doesn't grow.
 //!
-//! [`Soak::run`] starts a host. [`members`] are connections that behave well, and
-//! check all that they get; [`guests`], [`peers`] and [`machine`] are what goes
-//! wrong beside them. What happened is counted in a [`Tally`], and told in a
+//! [`Soak::run`] starts a host. `members` are connections that behave well, and
+//! check all that they get; `guests`, `peers` and `machine` are what goes
+//! wrong beside them. What happened is counted in a `Tally`, and told in a
 //! [`Report`].
 
 mod guests;
