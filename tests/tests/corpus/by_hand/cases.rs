@@ -160,7 +160,7 @@ pub(super) const CASES: [Case; 72] = [
         "(loop $more (br_if $more (i32.lt_u (call $subscribe (i64.const -1)) (i32.const 900))))
          (call $block (i32.const 900))", WAITING),
     badly("frames", "handles without end",
-        "(loop $more (drop (call $subscribe (i64.const -1))) (br $more))", "resource table has no free keys"),
+        "(loop $more (drop (call $subscribe (i64.const -1))) (br $more))", "resources_max"),
     // Too much.
     badly("frames", "32 KiB ten thousand times over",
         "(i32.store8 (i32.const 0x1008) (i32.const 1))
