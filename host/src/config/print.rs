@@ -1,7 +1,7 @@
 //! The configuration in force, written as a file that says the same.
 
 use std::{
-    fmt::{self, Write as _},
+    fmt,
     path::{Path, PathBuf, absolute},
 };
 
@@ -34,7 +34,7 @@ impl Printing {
     /// # Errors
     /// A plugin's own file can't be used.
     pub fn print(&self, configuration: &Configuration) -> Result<String, ConfigError> {
-        let mut page = Page { text: String::new(), all: self.all };
+        let mut page = Page { text: String::new(), table: None, all: self.all };
         if !self.alone {
             page.settings(&configuration.host, |_| true);
             page.host(configuration);
@@ -42,12 +42,11 @@ impl Printing {
         }
         for wasm in &self.plugins {
             let (config, layers, origins) = configuration.layered(wasm)?;
-            page.table(&["plugins", &plugin_name(wasm)], None);
+            page.table(&["plugins", &plugin_name(wasm)]);
             page.routes(&config, &origins);
+            let own = |name| layers.origins.get(name) != configuration.host.origins.get(name);
             page.settings(&layers, |setting| {
-                let differs =
-                    || layers.values.get(setting.name) != configuration.host().get(setting.name);
-                setting.scope == Scope::Plugin && (self.alone || differs())
+                setting.scope == Scope::Plugin && (self.alone || own(setting.name))
             });
             page.grants(&plugin_name(wasm), &config.grants, &origins);
         }
@@ -57,6 +56,8 @@ impl Printing {
 
 struct Page {
     text: String,
+    /// The head of a table that nothing stands in so far.
+    table: Option<String>,
     all: bool,
 }
 
@@ -70,7 +71,7 @@ impl Page {
     }
 
     fn host(&mut self, configuration: &Configuration) {
-        self.table(&["host"], None);
+        self.table(&["host"]);
         for Key { name, shape, .. } in keys() {
             let (given, origin) =
                 (configuration.keys().get(name), configuration.keys.origins.get(name));
@@ -90,7 +91,7 @@ impl Page {
     fn stores(&mut self, configuration: &Configuration) {
         for (name, store) in configuration.stores() {
             let origin = |key| configuration.origins.get(&format!("stores.{name}{key}"));
-            self.table(&["stores", name], origin(""));
+            self.line(&format!("\n[stores.{}]{}", bare(name), Comment(origin(""))));
             if let Some(path) = &store.path {
                 self.value("path", &quoted_path(path), origin(".path"));
             }
@@ -111,7 +112,7 @@ impl Page {
         let Grants { environment, directories, http, key_value } = grants;
         let origin = |kind: &str, name: &str| origins.get(&format!("{kind}.{name}"));
         if *grants != Grants::default() {
-            self.table(&["plugins", plugin, "grants"], None);
+            self.table(&["plugins", plugin, "grants"]);
         }
         self.list("http", http, |host| origin("http", host));
         self.list("key_value", key_value, |name| origin("key_value", name));
@@ -122,7 +123,7 @@ impl Page {
             self.line(&format!("# {}{}", bare(name), Comment(origin("environment", name))));
         }
         if !directories.is_empty() {
-            self.table(&["plugins", plugin, "grants", "directories"], None);
+            self.table(&["plugins", plugin, "grants", "directories"]);
         }
         for (guest, host) in directories {
             self.value(guest, &quoted_path(host), origin("directories", guest));
@@ -147,10 +148,10 @@ impl Page {
         self.line("]");
     }
 
-    fn table(&mut self, path: &[&str], origin: Option<&Origin>) {
+    /// Begins a table, which is left out if nothing stands in it.
+    fn table(&mut self, path: &[&str]) {
         let path: Vec<String> = path.iter().map(|part| bare(part)).collect();
-        let origin = origin.map(|origin| format!(" # {origin}")).unwrap_or_default();
-        self.line(&format!("\n[{}]{origin}", path.join(".")));
+        self.table = Some(format!("\n[{}]", path.join(".")));
     }
 
     fn value(&mut self, name: &str, value: &str, origin: Option<&Origin>) {
@@ -160,8 +161,10 @@ impl Page {
     }
 
     fn line(&mut self, line: &str) {
-        // A string takes all.
-        let _ = writeln!(self.text, "{line}");
+        for line in self.table.take().iter().map(String::as_str).chain([line]) {
+            self.text += line;
+            self.text.push('\n');
+        }
     }
 }
 
