@@ -42,7 +42,8 @@ struct Print {
     host: HostOptions,
 }
 
-/// Checks all files; what is wrong is told by a line each, and status 1.
+/// Checks all files: the first thing that is wrong in each is told by a line, with
+/// status 1.
 #[derive(Args)]
 struct Check {
     #[command(flatten)]

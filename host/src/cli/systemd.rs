@@ -21,6 +21,11 @@ use anyhow::{Context as _, Result, bail};
 use listenfd::ListenFd;
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::observe::printable;
+
+/// How much of a status is told: it is shown as one line.
+const STATUS_MAX_BYTES: usize = 500;
+
 /// The sockets that were passed.
 #[derive(Debug, Default)]
 pub(super) struct Sockets {
@@ -83,6 +88,8 @@ impl Notify {
 
     /// It takes connections.
     pub(super) fn ready(&self, status: &str) {
+        // One line: what is in the next one would be taken for something else.
+        let status = printable(status, STATUS_MAX_BYTES);
         self.tell(&format!("READY=1\nSTATUS={status}"));
     }
 

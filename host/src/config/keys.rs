@@ -146,12 +146,11 @@ host_keys! {
     /// The networks of proxies that are believed what they say of a client's address,
     /// as in 10.0.0.0/8.
     trust_proxy: Vec<IpNet> = Vec::new(), "NETWORK", live;
-    /// The header field in which these proxies say it, and the only one read:
-    /// `x-forwarded-for` or `forwarded`.
-    proxy_header: ProxyHeader = ProxyHeader::XForwardedFor, "NAME", live;
+    /// The header field in which these proxies say it, and the only one read.
+    proxy_header: ProxyHeader = ProxyHeader::XForwardedFor, "x-forwarded-for|forwarded", live;
     /// Connections from these proxies begin with a header of the PROXY protocol,
     /// version 1 or 2; one without it is closed. Others must send none.
-    proxy_protocol: bool = false, "BOOLEAN", live;
+    proxy_protocol: bool = false, "true or false", live;
     /// Where to tell /metrics, /healthz and /readyz, as in 127.0.0.1:9090, without
     /// a login: for a network that only the operator reaches. Without it: nowhere.
     internal: Option<SocketAddr> = None, "ADDRESS:PORT";

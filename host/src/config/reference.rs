@@ -38,8 +38,7 @@ fn reference() -> String {
             if default.is_empty() { "none".into() } else { format!("`{}`", default.join(",")) };
         let takes = match shape {
             Shape::List => format!("a list of {expected}"),
-            Shape::Boolean => "true or false".to_owned(),
-            Shape::Text | Shape::Path => expected.to_owned(),
+            Shape::Boolean | Shape::Text | Shape::Path => expected.replace('|', " or "),
         };
         let live = if live { " A reload changes it." } else { "" };
         page += &format!("| `{name}` | {default} | {takes} | {}{live} |\n", line(doc));

@@ -22,8 +22,9 @@ use crate::{
 };
 
 /// The pace at which connections are closed when the host goes down, if there are so
-/// few that `shutdown_ms` would be slower: that many TLS handshakes a second are what
-/// one core of those takes that they come to next, and fewer relieve nobody.
+/// few that `shutdown_ms` would be slower. One core sets up 1,400 of them in a second
+/// over TLS with an RSA key of 2,048 bits, 4,000 with one of P-256 (`wshost bench
+/// connect`): at 1,000 a second they burden nobody whom they come to.
 const SHUTDOWN_PACE: Duration = Duration::from_millis(1);
 
 /// What all plugins of a host share.

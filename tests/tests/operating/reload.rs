@@ -75,15 +75,21 @@ async fn what_needs_a_restart_is_named() {
 
 #[tokio::test]
 async fn a_store_can_be_added() {
-    let site = Site::new("", &["granted"]);
+    let grants = "[plugins.granted.grants]\nhttp = [\"unreachable.invalid\"]\nkey_value = ";
+    let site = Site::new(&format!("{grants}[\"own\"]"), &["granted"]);
     let host = site.host().start().await;
-    let text =
-        "[stores.board]\npath = \"board.redb\"\n[plugins.granted.grants]\nkey_value = [\"board\"]";
-    site.configure(text);
+    let store = "[stores.board]\npath = \"board.redb\"\n";
+    site.configure(&format!("{store}{grants}[\"own\", \"board\"]"));
     host.signal(Signal::HUP);
     reloaded(&host, 1).await;
-    assert_eq!(host.log().lines_with(&["plugin deployed"]).len(), 2);
+    let mut client = open(&host, "/granted").await;
+    assert_eq!(client.ask("set board k v").await, "set");
     assert!(site.path().join("board.redb").exists());
+    // Once open it stays as it is.
+    site.configure(&format!("{store}max_bytes = 5\n{grants}[\"own\", \"board\"]"));
+    host.signal(Signal::HUP);
+    host.log().line_with(&["WARN", "needs a restart: stores.board"]).await;
+    assert_eq!(client.ask("set board k w").await, "set");
 }
 
 #[tokio::test]
@@ -120,7 +126,7 @@ async fn another_certificate_is_taken_at_once() {
     assert_eq!(before.ask("goes on").await, "goes on");
     new.spoil();
     host.signal(Signal::HUP);
-    host.log().line_with(&["ERROR", "not reloaded", "can't read certificates"]).await;
+    host.log().line_with(&["ERROR", "not reloaded", "no certificate stands in"]).await;
     assert_eq!(ask(&new).await.ask("hello").await, "hello");
 }
 
