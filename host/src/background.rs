@@ -2,8 +2,9 @@
 //! computes, or loops for ever, takes nothing from the sockets.
 //!
 //! A task begins on an I/O thread. When what it does turns out to take long, it
-//! says [`give_way`], and whoever polls it by [`poll`] has it go on here. There
-//! the system gives it what the I/O threads leave, and a little more.
+//! says that it [gives way](give_way), and whoever polls it by [`poll`] has it go on
+//! here. First it gets a share that is less than an I/O thread's; what takes very
+//! long gets what nobody else wants ([`Level`]).
 
 use std::{
     any::Any,
@@ -20,8 +21,10 @@ use rustix::process::setpriority_process;
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::task::AbortOnDropHandle;
 
-/// How much nicer than the I/O threads these are: where both have work to do, a
-/// thread here gets about a third of what one there gets.
+mod idle;
+
+/// How much nicer than the I/O threads those of [`Level::Background`] are: where both
+/// have work to do, a thread here gets about a third of what one there gets.
 const NICER: i32 = 5;
 
 /// What is more than this takes long: some 30 us to copy, 3 ms to compress.
@@ -32,14 +35,33 @@ const LARGE_BYTES: usize = 256 * 1024;
 /// and each keeps memory of its own.
 pub const BLOCKING_THREADS_MAX: usize = 32;
 
-/// One for the process, as its threads are.
-static THREADS: OnceLock<Runtime> = OnceLock::new();
+/// Where something runs: the higher, the less it takes from others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// With the sockets.
+    #[default]
+    Io,
+    /// For what takes long. However busy the machine is, it has its share, which
+    /// others wait for: up to a few milliseconds each time.
+    Background,
+    /// For what takes so long that this would add up, as a loop for ever does. What
+    /// is here has the processor when nobody else wants it, and gives it up at once.
+    Idle,
+}
+
+/// For the process, as its threads are.
+static THREADS: OnceLock<Threads> = OnceLock::new();
+
+struct Threads {
+    background: Runtime,
+    idle: Runtime,
+}
 
 thread_local! {
-    /// Whether what is polled on this thread gave way.
-    static GAVE_WAY: Cell<bool> = const { Cell::new(false) };
-    /// Whether this thread is one of the background's.
-    static HERE: Cell<bool> = const { Cell::new(false) };
+    /// What level was asked for on this thread by what is polled.
+    static GAVE_WAY: Cell<Level> = const { Cell::new(Level::Io) };
+    /// This thread's own.
+    static HERE: Cell<Level> = const { Cell::new(Level::Io) };
 }
 
 /// What may go on in the background.
@@ -50,43 +72,54 @@ pub type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// # Errors
 /// The system has no more threads.
 pub fn start() -> anyhow::Result<()> {
-    let runtime = Builder::new_multi_thread()
-        .thread_name("background")
-        .on_thread_start(|| {
-            HERE.set(true);
+    let threads = Threads {
+        background: runtime("background", Level::Background, || {
             // Where it is not allowed, the thread is like any other.
             let _ = setpriority_process(None, NICER);
-        })
-        .enable_all()
-        .max_blocking_threads(BLOCKING_THREADS_MAX)
-        .build()
-        .context("can't start the threads for what takes long")?;
+        })?,
+        idle: runtime("idle", Level::Idle, idle::make_this_thread_idle)?,
+    };
     // Started before: those serve as well.
-    if let Err(second) = THREADS.set(runtime) {
-        second.shutdown_background();
+    if let Err(second) = THREADS.set(threads) {
+        second.background.shutdown_background();
+        second.idle.shutdown_background();
     }
     Ok(())
 }
 
-/// Whether this is a thread of the background's.
+fn runtime(name: &str, level: Level, yielding: fn()) -> anyhow::Result<Runtime> {
+    Builder::new_multi_thread()
+        .thread_name(name)
+        .on_thread_start(move || {
+            HERE.set(level);
+            yielding();
+        })
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .build()
+        .context("can't start the threads for what takes long")
+}
+
+/// Where this thread is.
 #[must_use]
-pub fn here() -> bool {
+pub fn here() -> Level {
     HERE.get()
 }
 
-/// Says that what is polled on this thread takes long. It is to return `Pending`,
-/// and to have its task woken.
-pub fn give_way() {
-    GAVE_WAY.set(true);
+/// Says that what is polled on this thread takes long, and is to go on at this level.
+/// It is to return `Pending`, and to have its task woken.
+pub fn give_way(to: Level) {
+    GAVE_WAY.set(to.max(GAVE_WAY.get()));
 }
 
-/// Whether what `poll` does gives way. If it does not, and is not ready, it waits.
-pub fn gives_way<T>(poll: impl FnOnce() -> T) -> (T, bool) {
-    let before = GAVE_WAY.replace(false);
+/// What level `poll` asks for; [`Level::Io`] if it doesn't. Then, if it is not ready,
+/// it waits.
+pub fn gives_way<T>(poll: impl FnOnce() -> T) -> (T, Level) {
+    let before = GAVE_WAY.replace(Level::Io);
     let polled = poll();
-    let gave_way = GAVE_WAY.get();
-    GAVE_WAY.set(before || gave_way);
-    (polled, gave_way)
+    let asked = GAVE_WAY.get();
+    GAVE_WAY.set(before.max(asked));
+    (polled, asked)
 }
 
 /// Goes on in the background, if that can be, before something is done with so many
@@ -99,28 +132,33 @@ pub async fn enter_with(bytes: usize) {
 
 /// Goes on in the background, if that can be: before something that takes long.
 async fn enter() {
-    let mut asked = here();
+    let mut asked = here() > Level::Io;
     poll_fn(|cx| {
         if std::mem::replace(&mut asked, true) {
             return Poll::Ready(());
         }
-        give_way();
+        give_way(Level::Background);
         cx.waker().wake_by_ref();
         Poll::Pending
     })
     .await;
 }
 
-/// Polls `work`. If that gives way, it goes on in the background, and ends if
+/// Polls `work`. If that gives way, it goes on where it asks to, and ends if
 /// what is left in its place is dropped.
 pub fn poll<T: Send + 'static>(work: &mut Work<T>, cx: &mut Context<'_>) -> Poll<T> {
-    let (polled, gave_way) = gives_way(|| work.as_mut().poll(cx));
-    if polled.is_ready() || !gave_way || here() {
+    let (polled, asked) = gives_way(|| work.as_mut().poll(cx));
+    if polled.is_ready() || asked <= here() {
         return polled;
     }
     let Some(threads) = THREADS.get() else { return polled };
     let moved = std::mem::replace(work, Box::pin(pending()));
-    let mut moved = AbortOnDropHandle::new(threads.spawn(moved));
+    let moved = match asked {
+        Level::Idle => threads.idle.spawn(moved),
+        // From here it may have to go on.
+        Level::Background | Level::Io => threads.background.spawn(movable(moved)),
+    };
+    let mut moved = AbortOnDropHandle::new(moved);
     *work = Box::pin(async move {
         match (&mut moved).await {
             Ok(done) => done,
@@ -157,8 +195,37 @@ mod tests {
             enter().await;
             (here(), name())
         }));
-        assert_eq!(during.await, (true, Some("background".into())));
-        assert_eq!((here(), name()), (false, before));
+        assert_eq!(during.await, (Level::Background, Some("background".into())));
+        assert_eq!((here(), name()), (Level::Io, before));
+    }
+
+    /// As a callback does at the end of an epoch.
+    async fn go_on(level: Level) {
+        let mut asked = false;
+        poll_fn(|cx| {
+            if std::mem::replace(&mut asked, true) {
+                return Poll::Ready(());
+            }
+            give_way(level);
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn what_takes_very_long_goes_on_as_idle_and_never_back() {
+        start().unwrap();
+        let during = movable(Box::pin(async {
+            enter().await;
+            go_on(Level::Idle).await;
+            let idle = (here(), name());
+            go_on(Level::Background).await;
+            assert_eq!((here(), name()), idle);
+            idle
+        }));
+        assert_eq!(during.await, (Level::Idle, Some("idle".into())));
+        assert_eq!(here(), Level::Io);
     }
 
     #[tokio::test]
@@ -168,13 +235,13 @@ mod tests {
             tokio::task::yield_now().await;
             here()
         }));
-        assert!(!during.await);
+        assert_eq!(during.await, Level::Io);
     }
 
     #[tokio::test]
     async fn outside_of_it_entering_is_a_turn_for_others() {
         enter().await;
-        assert!(!here());
+        assert_eq!(here(), Level::Io);
     }
 
     #[tokio::test]

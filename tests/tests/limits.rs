@@ -3,7 +3,11 @@
 
 use std::fs;
 
-use wshost_tests::{Host, Mode, each_mode};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+use wshost_tests::{Host, Mode, each_mode, exchange, patiently};
 
 each_mode![
     timers_are_limited_in_all,
@@ -58,6 +62,41 @@ async fn mail_is_limited_in_all(mode: Mode) {
     // What was taken is given back.
     client.say(&format!("send:{id}:1234567890")).await;
     client.texts(&[&format!("direct {id} 1234567890")]).await;
+}
+
+/// Asks for a response of so many bytes, more than the system takes for a peer.
+fn asks_for(bytes: usize) -> String {
+    format!(
+        "GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\nx-init: respond-bytes:200:{bytes}\r\n\r\n"
+    )
+}
+
+#[tokio::test]
+async fn responses_that_are_not_taken_are_limited_in_all() {
+    let host = Host::of("scripted").set("plugin_responses_max_bytes=40000000").start().await;
+    let mut slow = TcpStream::connect(host.address()).await.unwrap();
+    slow.write_all(asks_for(40_000_000).as_bytes()).await.unwrap();
+    let mut begun = [0; 12];
+    slow.read_exact(&mut begun).await.unwrap();
+    assert_eq!(&begun, b"HTTP/1.1 200");
+    assert!(exchange(host.address(), asks_for(1)).await.starts_with("HTTP/1.1 503"));
+    host.log().line_with(&["WARN", "a limit was hit", "plugin_responses_max_bytes"]).await;
+    // It takes its response, so that there is room again.
+    let mut rest = Vec::new();
+    patiently("a response", slow.read_to_end(&mut rest)).await.unwrap();
+    assert!(rest.len() > 40_000_000);
+    assert!(exchange(host.address(), asks_for(1)).await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn a_response_has_a_time_to_be_taken_in() {
+    let settings = ["response_timeout_ms=100", "plugin_responses_max_bytes=40000000"];
+    let host = Host::of("scripted").set_all(&settings).start().await;
+    let mut slow = TcpStream::connect(host.address()).await.unwrap();
+    slow.write_all(asks_for(40_000_000).as_bytes()).await.unwrap();
+    host.log().line_with(&["not taken in time (response_timeout_ms)"]).await;
+    // What it didn't take is held no more.
+    assert!(exchange(host.address(), asks_for(40_000_000)).await.starts_with("HTTP/1.1 200"));
 }
 
 async fn what_a_callback_returns_is_limited(mode: Mode) {
@@ -192,7 +231,7 @@ async fn what_runs_for_long_does_so_in_the_background() {
         ("terminate", Mode::HTTP1.ask(&host).terminate("loop")),
         ("init", Mode::HTTP1.ask(&host).init("loop")),
     ] {
-        let before = (ticks(host.pid(), "background"), ticks(host.pid(), "tokio-rt-worker"));
+        let before = (ticks(host.pid(), "idle"), ticks(host.pid(), "tokio-rt-worker"));
         if what == "init" {
             assert_eq!(ask.refused().await.status, 500);
         } else {
@@ -202,7 +241,7 @@ async fn what_runs_for_long_does_so_in_the_background() {
             }
             client.closed().await;
         }
-        let background = ticks(host.pid(), "background") - before.0;
+        let background = ticks(host.pid(), "idle") - before.0;
         let io = ticks(host.pid(), "tokio-rt-worker") - before.1;
         assert!(background > 4 * io, "{what}: {background} ticks in the background, {io} else");
     }

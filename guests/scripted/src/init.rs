@@ -11,6 +11,7 @@
 //! | `compress:NAME=VALUE,...` | with `level`, `mem-level`, `threshold`, `server-bits`, `client-bits`, `server-takeover`, `client-takeover` |
 //! | `only:a,b,c` | want these callbacks alone |
 //! | `respond:STATUS:BODY` | answer with this instead |
+//! | `respond-bytes:STATUS:N` | answer with N bytes |
 //! | `refuse` | refuse |
 //!
 //! With the header `x-hibernate: 1`, hibernation is asked for in every callback;
@@ -57,6 +58,10 @@ fn response(word: &str) -> Option<Response> {
         ("respond", argument) => {
             let (status, body) = cut(argument);
             Some(Response::new(number(status)?).body(body))
+        }
+        ("respond-bytes", argument) => {
+            let (status, count) = cut(argument);
+            Some(Response::new(number(status)?).body(vec![b'x'; number(count)?]))
         }
         _ => None,
     }

@@ -247,6 +247,9 @@ settings! {
     /// How long a peer has for a PROXY header and TLS's handshake together, then
     /// for a request's head; and how long an HTTP connection may be without a request.
     handshake_timeout_ms: u64 = 10_000, 1 => HOUR_MS, host;
+    /// How long a peer has to take a response of a handler's. The HTTP connection of
+    /// one that takes longer is cut off.
+    response_timeout_ms: u64 = 60_000, 1 => HOUR_MS;
     /// How long a peer has to answer a Close, and to take what is still to be sent.
     close_timeout_ms: u64 = 5_000, 1 => HOUR_MS;
     /// Over what time connections are closed when the host is told to stop, so that
@@ -372,6 +375,9 @@ settings! {
     /// How many bytes of messages wait for all handlers of a plugin. What is too much
     /// is dropped, as by a mailbox that is full.
     plugin_mail_max_bytes: usize = GIB, 1 => 1 << 46;
+    /// How many bytes of responses of a plugin's handlers wait to be taken by peers. A
+    /// request whose response would be too much is answered with 503.
+    plugin_responses_max_bytes: usize = GIB, 1 => 1 << 46;
     /// The longest name of a topic.
     topic_max_bytes: usize = 256, 1 => 64 * KIB;
     /// How many topics one connection subscribes to.

@@ -41,7 +41,7 @@ pub use self::{
     shared::{Shared, Successor},
 };
 use crate::{
-    background,
+    background::{self, Level},
     messaging::{ConnectionId, Mailbox},
     sandbox::{Effect, KeptRequest, types::Callbacks},
     websocket::{Agreed, ControlPayload, Message},
@@ -122,7 +122,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     async fn happen(mut self: Box<Self>, event: Event) -> Option<Box<Self>> {
         match self.handle(event).await {
             Ok(()) => {
-                if background::here() {
+                if background::here() > Level::Io {
                     self.mailbox.owner_moved();
                 }
                 Some(self)

@@ -22,7 +22,7 @@ use wasmtime::{Store, UpdateDeadline};
 
 use super::{clock, epochs};
 use crate::{
-    background,
+    background::{self, Level},
     config::Config,
     tenant::{Share, Total},
 };
@@ -30,6 +30,8 @@ use crate::{
 /// What a callback may run on an I/O thread before it moves to the background. A
 /// tick that comes sooner is no sign that it runs for long.
 const SLICE_MIN_NS: u64 = 250_000;
+/// What a callback may run in all, before it gets no more than what others leave.
+const SHARE_NS: u64 = 10_000_000;
 /// The longest that it can run there at once, as an epoch ends before. If more time
 /// has passed, the system had the thread wait.
 const SLICE_MAX_NS: u64 = 2_000_000;
@@ -91,6 +93,10 @@ impl Allowance {
             ..callback
         }
     }
+
+    fn run_ns(self) -> u64 {
+        self.run_ms.saturating_mul(1_000_000)
+    }
 }
 
 /// Since when the callback under way runs, and how long it may, shared by the future
@@ -111,14 +117,14 @@ impl Clock {
     /// How long it has run since then.
     fn ran_ns(&self) -> u64 {
         let ran = thread_ns() - self.from_ns.load(Relaxed);
-        if background::here() { ran } else { ran.min(SLICE_MAX_NS) }
+        if background::here() > Level::Io { ran } else { ran.min(SLICE_MAX_NS) }
     }
 }
 
 /// The time by which running is measured. In the background it is the thread's own:
 /// there it may have to wait for the processor at any time.
 fn thread_ns() -> u64 {
-    if !background::here() {
+    if background::here() == Level::Io {
         return clock::now_ns();
     }
     let time = clock_gettime(ClockId::ThreadCPUTime);
@@ -130,15 +136,19 @@ fn thread_ns() -> u64 {
 /// deadline to trap with [`Overrun::Ran`].
 pub fn interrupt<T>(store: &mut Store<T>, clock: Arc<Clock>, allowance: Allowance) {
     store.epoch_deadline_callback(move |_| {
-        let ran = clock.ran_ns();
-        if ran >= clock.left_ns.load(Relaxed) {
+        let (ran, left) = (clock.ran_ns(), clock.left_ns.load(Relaxed));
+        if ran >= left {
             return Err(Overrun::Ran(allowance.run_ms).into());
         }
         epochs::guest_runs();
-        if !background::here() && ran < SLICE_MIN_NS {
+        let in_all = allowance.run_ns() - left + ran;
+        if in_all >= SHARE_NS {
+            background::give_way(Level::Idle);
+        } else if ran >= SLICE_MIN_NS || background::here() > Level::Io {
+            background::give_way(Level::Background);
+        } else {
             return Ok(UpdateDeadline::Continue(1));
         }
-        background::give_way();
         Ok(UpdateDeadline::Yield(1))
     });
 }
@@ -155,18 +165,18 @@ pub async fn timed<F: Future>(
     waiting: &Total,
     mut call: Pin<&mut F>,
 ) -> Result<F::Output, Overrun> {
-    clock.left_ns.store(allowance.run_ms.saturating_mul(1_000_000), Relaxed);
+    clock.left_ns.store(allowance.run_ns(), Relaxed);
     let mut suspended: Option<Suspended<'_>> = None;
     poll_fn(|cx| {
         clock.start();
-        let (polled, gave_way) = background::gives_way(|| call.as_mut().poll(cx));
+        let (polled, asked) = background::gives_way(|| call.as_mut().poll(cx));
         if let Poll::Ready(output) = polled {
             return Poll::Ready(Ok(output));
         }
         let left = clock.left_ns.load(Relaxed).saturating_sub(clock.ran_ns());
         clock.left_ns.store(left, Relaxed);
         let suspended = suspended.get_or_insert_with(|| Suspended::new(allowance));
-        if !gave_way && suspended.share.is_none() {
+        if asked == Level::Io && suspended.share.is_none() {
             let Some(share) = waiting.take(1) else {
                 return Poll::Ready(Err(Overrun::Crowded(waiting.setting())));
             };

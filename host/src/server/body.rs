@@ -3,13 +3,15 @@
 use std::{
     convert::Infallible,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
-use super::http::UnderWay;
+use super::http::{Deadline, UnderWay};
+use crate::tenant::Tenant;
 
 /// What is handed over at a time, as the peer takes it.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -20,15 +22,46 @@ const CHUNK_BYTES: usize = 64 * 1024;
 pub(super) struct Whole {
     rest: Bytes,
     under_way: Option<UnderWay>,
+    /// Of a handler's response.
+    deadline: Option<Deadline>,
+    #[expect(dead_code, reason = "given back with this")]
+    counted: Option<Counted>,
+}
+
+/// Bytes of a plugin's total, until they are dropped.
+struct Counted {
+    tenant: Arc<Tenant>,
+    bytes: usize,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.tenant.totals.response_bytes.give(self.bytes);
+    }
 }
 
 impl From<Bytes> for Whole {
     fn from(rest: Bytes) -> Self {
-        Self { rest, under_way: None }
+        Self { rest, ..Self::default() }
     }
 }
 
 impl Whole {
+    /// What a plugin's handler responds with. None: peers have too much to take as
+    /// it is.
+    pub(super) fn of(tenant: &Arc<Tenant>, body: Vec<u8>) -> Option<Self> {
+        let (tenant, bytes) = (tenant.clone(), body.len());
+        if !tenant.totals.response_bytes.add(bytes) {
+            return None;
+        }
+        Some(Self { counted: Some(Counted { tenant, bytes }), ..Bytes::from(body).into() })
+    }
+
+    /// Is to be taken by then.
+    pub(super) fn expect(&mut self, deadline: Deadline) {
+        self.deadline = Some(deadline);
+    }
+
     /// Keeps the request under way until this is sent.
     pub(super) fn hold(&mut self, under_way: UnderWay) {
         self.under_way = Some(under_way);
@@ -44,7 +77,7 @@ impl Body for Whole {
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         if self.rest.is_empty() {
-            self.under_way = None;
+            *self = Self::default();
             return Poll::Ready(None);
         }
         let chunk = self.rest.len().min(CHUNK_BYTES);

@@ -12,6 +12,7 @@ use tokio::{
     sync::watch,
     time::sleep,
 };
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{Host, request::Origin, upgrade};
 
@@ -31,24 +32,42 @@ const LAST_WORDS: Duration = Duration::from_millis(100);
 /// How much is under way on one HTTP connection: requests, and over HTTP/2 the
 /// WebSockets.
 #[derive(Clone)]
-pub(super) struct Busy(Arc<watch::Sender<usize>>);
+pub(super) struct Busy {
+    count: Arc<watch::Sender<usize>>,
+    /// A response was not taken in time.
+    overdue: CancellationToken,
+}
 
 /// Something that is under way, until it is dropped.
 pub(super) struct UnderWay(Arc<watch::Sender<usize>>);
 
+/// By when a response is to be taken, unless this is dropped before.
+pub(super) struct Deadline(
+    #[expect(dead_code, reason = "dropped with this")] AbortOnDropHandle<()>,
+);
+
 impl Busy {
     fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(0)))
+        Self { count: Arc::new(watch::Sender::new(0)), overdue: CancellationToken::new() }
     }
 
     pub(super) fn begin(&self) -> UnderWay {
-        self.0.send_modify(|count| *count += 1);
-        UnderWay(self.0.clone())
+        self.count.send_modify(|count| *count += 1);
+        UnderWay(self.count.clone())
+    }
+
+    /// Ends the connection after this time.
+    pub(super) fn deadline(&self, time: Duration) -> Deadline {
+        let overdue = self.overdue.clone();
+        Deadline(AbortOnDropHandle::new(tokio::spawn(async move {
+            sleep(time).await;
+            overdue.cancel();
+        })))
     }
 
     /// Ready when nothing was under way for this long.
     async fn idle_for(&self, time: Duration) {
-        let mut count = self.0.subscribe();
+        let mut count = self.count.subscribe();
         loop {
             // Can't fail: the sender is held here.
             let _ = count.wait_for(|count| *count == 0).await;
@@ -87,6 +106,10 @@ where
         served = connection.as_mut() => Some(served),
         () = busy_here.idle_for(timeout) => None,
         () = stopping.cancelled() => None,
+        () = busy_here.overdue.cancelled() => {
+            tracing::debug!(%peer, "a response was not taken in time (response_timeout_ms)");
+            return;
+        }
     };
     let served = match served {
         Some(served) => served,
@@ -95,6 +118,7 @@ where
             tokio::select! {
                 served = connection => served,
                 () = busy_here.idle_for(LAST_WORDS) => return,
+                () = busy_here.overdue.cancelled() => return,
             }
         }
     };

@@ -1,5 +1,7 @@
 //! HTTP responses: the host's own, and those that a handler makes.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use hyper::{
     HeaderMap, Response, StatusCode, Version,
@@ -80,13 +82,20 @@ pub(super) fn opening(http1: bool, handshake: HeaderMap, extra: HeaderMap) -> An
 /// # Errors
 /// A status or header that is not valid, or that is the host's to set; too many
 /// headers.
-pub(super) fn of_handler(response: types::Response, tenant: &Tenant) -> Result<Answer, String> {
+pub(super) fn of_handler(
+    response: types::Response,
+    tenant: &Arc<Tenant>,
+) -> Result<Answer, String> {
     let status = StatusCode::from_u16(response.status)
         .ok()
         .filter(|status| (200..=599).contains(&status.as_u16()))
         .ok_or_else(|| format!("the status {}, which is not from 200 to 599", response.status))?;
     let headers = headers(&response.headers, tenant)?;
-    let mut answer: Answer = Response::new(Bytes::from(response.body).into());
+    let Some(body) = Whole::of(tenant, response.body) else {
+        tenant.limit(tenant.totals.response_bytes.setting());
+        return Ok(no_room());
+    };
+    let mut answer = Response::new(body);
     *answer.status_mut() = status;
     *answer.headers_mut() = headers;
     Ok(answer)
@@ -127,8 +136,6 @@ pub(super) fn headers(fields: &[(String, Vec<u8>)], tenant: &Tenant) -> Result<H
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::config::Config;
 

@@ -3,6 +3,7 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -183,8 +184,13 @@ where
                 (RequestResult::Accepted, response)
             })
         }
-        (types::Answer::Respond(own), _) => response::of_handler(own, &shared.plugin.tenant)
-            .map(|answer| (RequestResult::Answered, answer)),
+        (types::Answer::Respond(own), _) => {
+            let time = Duration::from_millis(shared.config.response_timeout_ms);
+            response::of_handler(own, &shared.plugin.tenant).map(|mut answer| {
+                answer.body_mut().expect(busy.deadline(time));
+                (RequestResult::Answered, answer)
+            })
+        }
         (types::Answer::Refuse, _) => {
             let answer = response::plain(StatusCode::BAD_REQUEST, "the request was refused");
             Ok((RequestResult::Refused, answer))

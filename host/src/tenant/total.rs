@@ -78,6 +78,8 @@ pub struct Totals {
     pub subscriptions: Total,
     /// Bytes of messages that wait in mailboxes.
     pub mail_bytes: Total,
+    /// Bytes of handlers' responses that peers have not taken.
+    pub response_bytes: Total,
     /// Callbacks that wait in host calls.
     pub waiting: Total,
 }
@@ -90,6 +92,10 @@ impl Totals {
             timer_bytes: Total::new(config.plugin_timers_max_bytes, "plugin_timers_max_bytes"),
             subscriptions: Total::new(config.plugin_subscriptions_max, "plugin_subscriptions_max"),
             mail_bytes: Total::new(config.plugin_mail_max_bytes, "plugin_mail_max_bytes"),
+            response_bytes: Total::new(
+                config.plugin_responses_max_bytes,
+                "plugin_responses_max_bytes",
+            ),
             waiting: Total::new(config.plugin_waiting_max, "plugin_waiting_max"),
         }
     }

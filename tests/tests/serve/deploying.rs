@@ -1,14 +1,10 @@
-//! A directory of plugins, served as it changes.
+//! What becomes of a plugin, and of its connections, as its files change.
 
-#![allow(clippy::unwrap_used)] // Its helpers are tests too.
+use std::fs;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use wshost_tests::{Mode, each_mode, run_to_end};
 
-use tempfile::TempDir;
-use wshost_tests::{Client, Host, HostBuilder, Mode, each_mode, guest, run_to_end};
+use crate::{Plugins, deployed, next_version, open, version};
 
 each_mode![
     those_who_are_there_keep_their_version,
@@ -17,53 +13,6 @@ each_mode![
     who_can_not_move_stays,
     a_plugin_that_goes_is_served_no_more,
 ];
-
-/// A directory of plugins.
-struct Plugins(TempDir);
-
-impl Plugins {
-    fn new() -> Self {
-        Self(TempDir::new().unwrap())
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.path().join(name)
-    }
-
-    /// Puts bytes in the place of a file at once, as tools that deploy do.
-    fn put(&self, name: &str, bytes: impl AsRef<[u8]>) {
-        let beside = self.file(".new");
-        fs::write(&beside, bytes).unwrap();
-        fs::rename(beside, self.file(name)).unwrap();
-    }
-
-    fn host(&self) -> HostBuilder {
-        Host::of_directory(self.path())
-    }
-}
-
-/// A guest as it was built.
-fn version(name: &str) -> Vec<u8> {
-    fs::read(guest(name)).unwrap()
-}
-
-/// The same, with another digest: a custom section more.
-fn next_version(name: &str) -> Vec<u8> {
-    let section = [0, 5, 4, b'n', b'e', b'x', b't'];
-    [&version(name)[..], &section].concat()
-}
-
-async fn open(mode: Mode, host: &Host, path: &str) -> Client {
-    mode.ask(host).target(path).open().await
-}
-
-async fn deployed(host: &Host, times: usize) {
-    host.log().lines_reach(times, &["plugin deployed"]).await;
-}
 
 #[tokio::test]
 async fn each_plugin_serves_its_name_and_below() {
