@@ -128,6 +128,16 @@ impl Client {
         self.text().await
     }
 
+    /// Sends a text, and returns the one that is the answer. None: the connection is
+    /// closed, or being closed.
+    pub async fn try_ask(&mut self, text: &str) -> Option<String> {
+        self.socket.send(Message::text(text)).await.ok()?;
+        match patiently("an answer", self.socket.next()).await {
+            Some(Ok(Message::Text(answer))) => Some(answer.as_str().to_owned()),
+            _ => None,
+        }
+    }
+
     /// The connection's id, as the `scripted` guest tells it.
     ///
     /// # Panics

@@ -3,7 +3,8 @@
 use std::{
     ffi::OsString,
     io::{BufRead as _, BufReader},
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
+    os::fd::IntoRawFd as _,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Weak},
@@ -11,7 +12,10 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::{
+    io::FdFlags,
+    process::{Pid, Signal, kill_process},
+};
 use tokio::sync::{Mutex, oneshot};
 
 use crate::{Identity, Log, Trust, Usage, exchange, paths, patiently};
@@ -32,9 +36,13 @@ pub struct HostBuilder {
     command: Vec<OsString>,
     arguments: Vec<OsString>,
     cache: PathBuf,
-    log: &'static str,
+    variables: Vec<(String, OsString)>,
+    /// None: as it is configured.
+    log: Option<&'static str>,
     trust: Option<Trust>,
     files_max: Option<u64>,
+    /// Sockets that are passed to it, and their names.
+    passed: Vec<(&'static str, TcpListener)>,
 }
 
 impl Host {
@@ -49,9 +57,11 @@ impl Host {
             command: vec!["run".into(), plugin.into()],
             arguments: Vec::new(),
             cache: paths::cache(),
-            log: "info,guest=trace,wshost=trace",
+            variables: Vec::new(),
+            log: Some("info,guest=trace,wshost=trace"),
             trust: None,
             files_max: None,
+            passed: Vec::new(),
         }
     }
 
@@ -283,7 +293,28 @@ impl HostBuilder {
     /// for long should not keep.
     #[must_use]
     pub fn log(mut self, levels: &'static str) -> Self {
-        self.log = levels;
+        self.log = Some(levels);
+        self
+    }
+
+    /// With the log that its configuration asks for.
+    #[must_use]
+    pub fn log_as_configured(mut self) -> Self {
+        self.log = None;
+        self
+    }
+
+    /// With this variable in its environment.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.variables.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// With this socket passed to it, as systemd does; no name is none.
+    #[must_use]
+    pub fn pass(mut self, name: &'static str, socket: TcpListener) -> Self {
+        self.passed.push((name, socket));
         self
     }
 
@@ -291,27 +322,13 @@ impl HostBuilder {
     ///
     /// # Panics
     /// If it does not come to listen.
-    pub async fn start(self) -> Host {
-        let mut child = program(self.files_max)
-            .args(self.command)
-            .args(["--listen", "127.0.0.1:0", "--log", self.log])
-            .args(["--internal", "127.0.0.1:0"])
-            // Before those that the test gives.
-            .args(["--set", "hibernate_grace_ms=0"])
-            .args(["--set", "failure_lines_max_per_second=10000"])
-            .args(self.arguments)
-            .arg("--cache")
-            .arg(self.cache)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("wshost can be started");
+    pub async fn start(mut self) -> Host {
+        let mut child = self.command().spawn().expect("wshost can be started");
         let log = Log::of(child.stderr.take().expect("standard error is piped"));
         let address = announced(child.stdout.take().expect("standard output is piped"));
         // In place before it is waited for: where that fails, the child is killed.
         let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut host = Host { child, address: unknown, log, trust: self.trust };
+        let mut host = Host { child, address: unknown, log, trust: self.trust.take() };
         match patiently("the host to listen", address).await {
             Some(address) => host.address = address,
             None => {
@@ -323,13 +340,56 @@ impl HostBuilder {
     }
 }
 
-/// The program, with so many open files allowed.
-fn program(files_max: Option<u64>) -> Command {
-    let program = paths::program();
-    let Some(count) = files_max else { return Command::new(program) };
-    let mut limited = Command::new("sh");
-    limited.args(["-c", "ulimit -n \"$0\" && exec \"$@\"", &count.to_string()]).arg(program);
-    limited
+impl HostBuilder {
+    fn command(&self) -> Command {
+        let mut command = self.starter().map_or_else(paths::command, paths::command_by);
+        command
+            .args(&self.command)
+            .args(["--listen", "127.0.0.1:0", "--internal", "127.0.0.1:0"])
+            .args(self.log.iter().flat_map(|log| ["--log", *log]))
+            // Before those that the test gives.
+            .args(["--set", "hibernate_grace_ms=0"])
+            .args(["--set", "failure_lines_max_per_second=10000"])
+            .args(&self.arguments)
+            .arg("--cache")
+            .arg(&self.cache)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// What starts the program, if it is to find something prepared: a limit, or
+    /// sockets, the first as 3.
+    fn starter(&self) -> Option<Command> {
+        let mut script = String::new();
+        if let Some(count) = self.files_max {
+            script += &format!("ulimit -n {count} && ");
+        }
+        for (number, (_, socket)) in (3..).zip(&self.passed) {
+            script += &format!("exec {number}<&{} && ", inherited(socket));
+        }
+        if !self.passed.is_empty() {
+            let names: Vec<&str> = self.passed.iter().map(|(name, _)| *name).collect();
+            let count = names.len();
+            let names = Some(names.join(":")).filter(|names| !names.is_empty());
+            let names = names.map(|names| format!("LISTEN_FDNAMES={names}")).unwrap_or_default();
+            script += &format!("export LISTEN_PID=$$ LISTEN_FDS={count} {names} && ");
+        }
+        let mut shell = Command::new("bash");
+        shell.args(["-c", &format!("{script} exec \"$@\""), "bash"]);
+        Some(shell).filter(|_| !script.is_empty())
+    }
+}
+
+/// The number of a copy of this socket that processes started by this one have: a large
+/// one, which is no other's.
+fn inherited(socket: &TcpListener) -> i32 {
+    let copy = rustix::io::fcntl_dupfd_cloexec(socket, 100).expect("a descriptor is free");
+    rustix::io::fcntl_setfd(&copy, FdFlags::empty()).expect("it is open");
+    // It ends with this process.
+    copy.into_raw_fd()
 }
 
 /// What stands in the line `listening on ws://ADDRESS/`, or `wss`. None: it does

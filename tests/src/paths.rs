@@ -1,7 +1,10 @@
 //! Where the things under test are, seen from the running test, so that they
 //! are found wherever the target directory is.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// The host.
 ///
@@ -9,6 +12,30 @@ use std::path::{Path, PathBuf};
 /// If it is not built.
 pub fn program() -> PathBuf {
     built(profile_directory().join("wshost"))
+}
+
+/// The host, to be started: of the variables of this process it has none that are the
+/// host's, so that what a developer sets for others changes no test.
+///
+/// # Panics
+/// If it is not built.
+pub fn command() -> Command {
+    without_variables(Command::new(program()))
+}
+
+/// The same, started by another program.
+pub(crate) fn command_by(mut starter: Command) -> Command {
+    starter.arg(program());
+    without_variables(starter)
+}
+
+fn without_variables(mut command: Command) -> Command {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("WSHOST_") {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 /// The component of the guest of this name.

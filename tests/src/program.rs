@@ -40,7 +40,15 @@ impl Finished {
 /// # Panics
 /// If it can't be started, or does not end.
 pub async fn run_to_end<A: AsRef<OsStr>>(arguments: &[A]) -> Finished {
-    finish(start(arguments)).await
+    finish(start(&[], arguments)).await
+}
+
+/// The same, with these variables.
+///
+/// # Panics
+/// As [`run_to_end`].
+pub async fn run_with<A: AsRef<OsStr>>(variables: &[(&str, &str)], arguments: &[A]) -> Finished {
+    finish(start(variables, arguments)).await
 }
 
 /// Runs `wshost` with these arguments, and interrupts it, as Ctrl-C does, once
@@ -49,7 +57,7 @@ pub async fn run_to_end<A: AsRef<OsStr>>(arguments: &[A]) -> Finished {
 /// # Panics
 /// If it can't be started, the event does not happen, or it does not end.
 pub async fn run_until<A: AsRef<OsStr>>(arguments: &[A], event: impl Future) -> Finished {
-    let program = start(arguments);
+    let program = start(&[], arguments);
     patiently("what the program is interrupted at", event).await;
     let pid = program.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
     let pid = pid.expect("the program has not ended by itself");
@@ -57,11 +65,11 @@ pub async fn run_until<A: AsRef<OsStr>>(arguments: &[A], event: impl Future) -> 
     finish(program).await
 }
 
-fn start<A: AsRef<OsStr>>(arguments: &[A]) -> Child {
-    Command::new(paths::program())
+fn start<A: AsRef<OsStr>>(variables: &[(&str, &str)], arguments: &[A]) -> Child {
+    Command::from(paths::command())
         .args(arguments)
-        .env_remove("WSHOST_LOG")
         .env("WSHOST_CACHE", paths::cache())
+        .envs(variables.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

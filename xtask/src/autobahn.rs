@@ -26,7 +26,7 @@ pub(crate) const HELP: &str = "\
     --full          every case, and writes the result to docs/conformance.md";
 
 /// Names the script that runs the suite.
-const SCRIPT: &str = "WSHOST_AUTOBAHN";
+pub(crate) const SCRIPT: &str = "WSHOST_AUTOBAHN";
 const DOCS: &str = "docs/conformance.md";
 
 /// Runs the suite as the arguments say.

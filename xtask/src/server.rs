@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use crate::build::target;
+use crate::{autobahn::SCRIPT, build::target};
 
 /// A server that can be started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,6 +104,8 @@ fn echo_guest() -> Command {
         "--log",
         "warn",
     ]);
+    // The host would take it for a setting that is not known.
+    command.env_remove(SCRIPT);
     command
 }
 

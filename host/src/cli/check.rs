@@ -2,7 +2,7 @@
 
 mod cost;
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
@@ -30,13 +30,14 @@ pub(super) struct Check {
     #[arg(long)]
     json: bool,
     /// Where compiled code is kept between runs
-    #[arg(long, value_name = "DIRECTORY", env = "WSHOST_CACHE")]
-    cache: Option<PathBuf>,
+    #[arg(long, value_name = "DIRECTORY")]
+    cache: Option<String>,
 }
 
 impl Check {
     pub(super) fn run(self) -> Result<()> {
-        let configuration = self.plugin.configuration()?;
+        let cache = self.cache.iter().map(|path| ("cache", vec![path.clone()]));
+        let configuration = self.plugin.configuration(cache.collect())?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -45,7 +46,7 @@ impl Check {
     }
 
     async fn check(self, configuration: Configuration) -> Result<()> {
-        let compiler = host::compiler(self.cache, configuration.host())?;
+        let compiler = host::compiler(configuration.keys().cache.clone(), configuration.host())?;
         let engine = sandbox::engine(configuration.host())?;
         let stores = Stores::in_memory(configuration.stores(), configuration.host());
         let loader = Loader { engine, compiler, configuration, stores, metrics: Arc::default() };

@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::{
-    config::{Configuration, Flags},
+    config::{Configuration, Flags, Sources},
     plugin,
 };
 
@@ -19,6 +19,8 @@ pub(super) struct Compile {
 impl Compile {
     pub(super) fn run(self) -> Result<()> {
         let flags = Flags { set: self.set, ..Flags::default() };
-        plugin::work(Configuration::read(None, &flags)?.host())
+        // The host that starts it has read the environment.
+        let sources = Sources { flags, ..Sources::default() };
+        plugin::work(Configuration::read(sources)?.host())
     }
 }

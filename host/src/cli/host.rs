@@ -1,211 +1,171 @@
-//! What `run` and `serve` have in common: a host, from its arguments to its end.
+//! What `run` and `serve` have in common: a host, from its configuration to its end.
 
-use std::{
-    future::Future,
-    io::{self, Write as _},
-    net::SocketAddr,
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
-use clap::Args;
-use ipnet::IpNet;
-use tokio::{
-    net::TcpListener,
-    signal::unix::{Signal, SignalKind, signal},
-};
+use tokio::{net::TcpListener, signal::unix::Signal};
 
-use super::{files, gauges};
+use super::{
+    files, gauges,
+    listen::{announce, listen},
+    signals::{Signals, hangups},
+    systemd::{Notify, Sockets},
+};
 use crate::{
     background,
-    config::{Config, Configuration},
-    connection::MemoryBound,
+    config::{Config, Configuration, HostKeys},
+    deploy::{self, Deployments, Reloader},
     hibernation::{Settings, SnapshotStore, Spill},
     key_value::Stores,
-    observe::{self, Metrics, internal::Internal},
+    observe::{self, Log, Metrics, internal::Internal},
     plugin::{Cache, Compiler, Loader, THIS_PROGRAM},
     sandbox,
     server::{
-        Common, Edge, Host, ProxyHeader, Sites,
+        Common, Edge, Host, Sites,
         tls::{Files, Tls},
     },
 };
 
-/// Where a host listens, and to whom.
-#[derive(Args)]
-pub(super) struct HostArguments {
-    /// Where to listen; with port 0 the system picks one
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
-    listen: SocketAddr,
-    /// The certificate to serve TLS with, and those that lead to its authority (PEM)
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
-    tls_cert: Option<PathBuf>,
-    /// The certificate's private key (PEM)
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
-    tls_key: Option<PathBuf>,
-    /// An origin whose pages may open WebSockets, as in https://example.com; may
-    /// be repeated [default: every origin]
-    #[arg(long, value_name = "ORIGIN")]
-    origin: Vec<String>,
-    /// A network of proxies that are believed what they say of a client's
-    /// address, as in 10.0.0.0/8; may be repeated
-    #[arg(long, value_name = "NETWORK")]
-    trust_proxy: Vec<IpNet>,
-    /// The header field in which these proxies say it, and the only one read
-    #[arg(long, value_name = "NAME", default_value = "x-forwarded-for")]
-    proxy_header: ProxyHeader,
-    /// Connections from these proxies begin with a header of the PROXY protocol,
-    /// version 1 or 2; one without it is closed. Others must send none
-    #[arg(long, requires = "trust_proxy")]
-    proxy_protocol: bool,
-    /// Where to tell /metrics, /healthz and /readyz, as in 127.0.0.1:9090, without
-    /// a login: for a network that only the operator reaches [default: nowhere]
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    internal: Option<SocketAddr>,
-    /// What to log: a level, or levels by target as in `info,guest=debug`
-    #[arg(long, value_name = "FILTER", env = "WSHOST_LOG", default_value = "info")]
-    log: String,
-    /// Where compiled code is kept between runs
-    #[arg(long, value_name = "DIRECTORY", env = "WSHOST_CACHE")]
-    cache: Option<PathBuf>,
-    /// Where the coldest snapshots of sleeping connections go, when those in
-    /// memory take more than spill_above_bytes: a file without a name, which
-    /// ends with the host [default: they stay in memory]
-    #[arg(long, value_name = "DIRECTORY")]
-    spill: Option<PathBuf>,
+/// What the process was given, beside its configuration.
+struct Given {
+    sockets: Sockets,
+    notify: Notify,
+    log: Log,
 }
 
-/// The signals that end a host, asked for before anything else is done.
-struct Signals {
-    interrupted: Signal,
-    terminated: Signal,
+/// Runs a host to its end. `deployments` says which plugins it serves.
+pub(super) fn run(
+    configuration: Configuration,
+    deployments: impl FnOnce(Loader, Arc<Sites>) -> Result<Deployments>,
+) -> Result<()> {
+    // First: it changes the environment.
+    let sockets = Sockets::take()?;
+    let log = observe::log_to_stderr(observe::log_filter(&configuration.keys().log)?)?;
+    let given = Given { sockets, notify: Notify::from_environment()?, log };
+    background::start()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(background::BLOCKING_THREADS_MAX)
+        .build()
+        .context("can't start the threads that serve connections")?;
+    runtime.block_on(host(configuration, given, deployments))
 }
 
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            interrupted: signal(SignalKind::interrupt())?,
-            terminated: signal(SignalKind::terminate())?,
-        })
+async fn host(
+    configuration: Configuration,
+    Given { sockets, notify, log }: Given,
+    deployments: impl FnOnce(Loader, Arc<Sites>) -> Result<Deployments>,
+) -> Result<()> {
+    let (mut signals, hangups) = (Signals::new()?, hangups()?);
+    let (reloader, reloads) = deploy::reloads();
+    let metrics = Arc::<Metrics>::default();
+    let internal = Internal::new(metrics.clone());
+    let keys = configuration.keys().clone();
+    tell(&internal, sockets.internal, &keys).await?;
+    let config = Arc::new(configuration.host().clone());
+    let listener = listen(sockets.public, keys.listen, "--listen").await?;
+    let tls = tls(&keys)?;
+    let snapshots = snapshots(keys.spill.clone(), &config)?;
+    let sites = Sites::new(Common::new(&config, snapshots, files::sockets_max(&config)));
+    gauges::watch(&metrics, &sites);
+    let mut deployments =
+        deployments(loader(configuration, metrics.clone(), &config)?, sites.clone())?;
+    let Some(loaded) = signals.unless(deployments.load()).await else { return Ok(()) };
+    loaded?;
+    let scheme = if tls.is_some() { "wss" } else { "ws" };
+    let url = format!("{scheme}://{}/", listener.local_addr()?);
+    let host = Host::new(config.clone(), sites, tls.clone(), edge(&keys), metrics);
+    announce(&url)?;
+    internal.set_ready(true);
+    notify.ready(&url);
+    tokio::spawn(notify.clone().watchdog());
+    let apply = |keys: &HostKeys| apply(keys, &host, tls.as_ref(), &log);
+    let serving = async {
+        tokio::join!(
+            host.listen(listener),
+            deployments.serve(reloads, apply),
+            reload_at(hangups, &reloader, &notify, &url)
+        )
+    };
+    signals.unless(serving).await;
+    internal.set_ready(false);
+    stop(&host, &config, &mut signals, &notify).await;
+    Ok(())
+}
+
+/// Ends all connections; a second signal cuts them off.
+async fn stop(host: &Host, config: &Config, signals: &mut Signals, notify: &Notify) {
+    let status = format!("going down: closing {} connections", host.connections());
+    tracing::info!("{status}");
+    let most = config.shutdown_ms + config.shutdown_timeout_ms + STOP_ELSEWHERE_MS;
+    notify.stopping(Duration::from_millis(most), &status);
+    let left = signals.unless(host.stop()).await.unwrap_or_else(|| host.connections());
+    if left > 0 {
+        tracing::warn!("{left} connections were cut off");
     }
+}
 
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupted.recv() => {}
-            _ = self.terminated.recv() => {}
+/// The time that the service manager gives for what is no connection's: threads that
+/// end, and what the system frees.
+const STOP_ELSEWHERE_MS: u64 = 10_000;
+
+/// Reloads at each of these signals. How that went is in the log, and in the status.
+async fn reload_at(mut hangups: Signal, reloader: &Reloader, notify: &Notify, url: &str) {
+    while hangups.recv().await.is_some() {
+        notify.reloading();
+        match reloader.reload().await {
+            Ok(_) => notify.ready(url),
+            Err(error) => notify.ready(&format!("{url}, not reloaded: {error}")),
         }
     }
-
-    /// None: a signal came before it was done.
-    async fn unless<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
-        tokio::select! {
-            done = work => Some(done),
-            () = self.next() => None,
-        }
-    }
 }
 
-impl HostArguments {
-    /// Runs a host to its end. `load` deploys what it serves before anybody can
-    /// connect, and returns what goes on with that meanwhile.
-    pub(super) fn run<L, F>(
-        self,
-        configuration: Configuration,
-        load: impl FnOnce(Loader, Arc<Sites>) -> L,
-    ) -> Result<()>
-    where
-        L: Future<Output = Result<F>>,
-        F: Future<Output = ()>,
-    {
-        let _log = observe::log_to_stderr(&self.log)?;
-        background::start()?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .max_blocking_threads(background::BLOCKING_THREADS_MAX)
-            .build()
-            .context("can't start the threads that serve connections")?;
-        runtime.block_on(self.host(configuration, load))
+/// Does what a reloaded configuration says of the host: all of it, or nothing.
+fn apply(keys: &HostKeys, host: &Host, tls: Option<&Tls>, log: &Log) -> Result<()> {
+    let filter = observe::log_filter(&keys.log)?;
+    if let (Some(tls), Some(files)) = (tls, tls_files(keys)) {
+        tls.take(files)?;
     }
-
-    async fn host<L, F>(
-        self,
-        configuration: Configuration,
-        load: impl FnOnce(Loader, Arc<Sites>) -> L,
-    ) -> Result<()>
-    where
-        L: Future<Output = Result<F>>,
-        F: Future<Output = ()>,
-    {
-        let mut signals = Signals::new()?;
-        let metrics = Arc::<Metrics>::default();
-        let internal = Internal::new(metrics.clone());
-        if let Some(address) = self.internal {
-            tell(&internal, address).await?;
-        }
-        let config = Arc::new(configuration.host().clone());
-        let listener = bind(self.listen, "--listen").await?;
-        let tls = tls(self.tls_cert, self.tls_key)?;
-        let snapshots = snapshots(self.spill, &config)?;
-        let sites = Sites::new(Common::new(&config, snapshots, files::sockets_max(&config)));
-        gauges::watch(&metrics, &sites);
-        let loader = Loader {
-            engine: sandbox::engine(&config)?,
-            compiler: compiler(self.cache, &config)?,
-            stores: Stores::open(configuration.stores(), &config)?,
-            configuration,
-            metrics: metrics.clone(),
-        };
-        let Some(loaded) = signals.unless(load(loader, sites.clone())).await else {
-            return Ok(());
-        };
-        let deploying = loaded?;
-        let scheme = if tls.is_some() { "wss" } else { "ws" };
-        let edge = Edge {
-            origins: self.origin,
-            proxies: self.trust_proxy,
-            header: self.proxy_header,
-            proxy_protocol: self.proxy_protocol,
-        };
-        let host = Host::new(config, sites, tls, edge, metrics);
-        announce(scheme, listener.local_addr()?)?;
-        internal.set_ready(true);
-        let serving = async { tokio::join!(host.listen(listener), deploying) };
-        signals.unless(serving).await;
-        internal.set_ready(false);
-        tracing::info!("going down: closing {} connections", host.connections());
-        let left = signals.unless(host.stop()).await.unwrap_or_else(|| host.connections());
-        if left > 0 {
-            tracing::warn!("{left} connections were cut off");
-        }
-        Ok(())
-    }
+    log.set(filter);
+    host.set_edge(edge(keys));
+    Ok(())
 }
 
-/// What is to be known of a plugin's settings.
-pub(super) fn say_bounds(config: &Config) {
-    let MemoryBound { peer_bytes, handler_bytes } = MemoryBound::of(config);
-    tracing::info!(peer_bytes, handler_bytes, "the most that a connection can make the host hold");
-}
-
-/// Begins to tell what an operator's tools ask for.
-async fn tell(internal: &Arc<Internal>, address: SocketAddr) -> Result<()> {
-    let listener = bind(address, "--internal").await?;
+/// Begins to tell what an operator's tools ask for, if there is where.
+async fn tell(
+    internal: &Arc<Internal>,
+    passed: Option<std::net::TcpListener>,
+    keys: &HostKeys,
+) -> Result<()> {
+    let address = match (&passed, keys.internal) {
+        (Some(passed), _) => passed.local_addr()?,
+        (None, Some(address)) => address,
+        (None, None) => return Ok(()),
+    };
+    let listener: TcpListener = listen(passed, address, "--internal").await?;
     tracing::info!("internal listener on http://{}/", listener.local_addr()?);
     tokio::spawn(internal.clone().listen(listener));
     Ok(())
 }
 
-/// Listens there. `option` is what said so.
-async fn bind(address: SocketAddr, option: &str) -> Result<TcpListener> {
-    let hint = match TcpListener::bind(address).await {
-        Ok(listener) => return Ok(listener),
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            format!("{error}; give another port by {option}, or 0 for a free one")
-        }
-        Err(error) => error.to_string(),
-    };
-    anyhow::bail!("can't listen on {address}: {hint}")
+/// Who may connect, and who they are.
+fn edge(keys: &HostKeys) -> Edge {
+    Edge {
+        origins: keys.origin.clone(),
+        proxies: keys.trust_proxy.clone(),
+        header: keys.proxy_header,
+        proxy_protocol: keys.proxy_protocol,
+    }
+}
+
+fn loader(configuration: Configuration, metrics: Arc<Metrics>, config: &Config) -> Result<Loader> {
+    Ok(Loader {
+        engine: sandbox::engine(config)?,
+        compiler: compiler(configuration.keys().cache.clone(), config)?,
+        stores: Stores::open(configuration.stores(), config)?,
+        configuration,
+        metrics,
+    })
 }
 
 /// Where snapshots are kept: in memory, and in a file if a directory is given.
@@ -219,19 +179,17 @@ fn snapshots(directory: Option<PathBuf>, config: &Config) -> Result<SnapshotStor
         .context("--spill")
 }
 
-/// TLS with these files, which are watched from then on.
-fn tls(certificate: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<Tls>> {
-    let (Some(certificate), Some(key)) = (certificate, key) else { return Ok(None) };
-    let (tls, watch) = Tls::new(Files { certificate, key })?;
+/// TLS with the files that are given, which are watched from then on.
+fn tls(keys: &HostKeys) -> Result<Option<Tls>> {
+    let Some(files) = tls_files(keys) else { return Ok(None) };
+    let (tls, watch) = Tls::new(files)?;
     tokio::spawn(watch.run());
     Ok(Some(tls))
 }
 
-/// On standard output, for people and for programs that started this one.
-fn announce(scheme: &str, address: SocketAddr) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    writeln!(out, "listening on {scheme}://{address}/")?;
-    out.flush()
+pub(super) fn tls_files(keys: &HostKeys) -> Option<Files> {
+    let (certificate, key) = keys.tls_cert.clone().zip(keys.tls_key.clone())?;
+    Some(Files { certificate, key })
 }
 
 /// Compiles in processes of its own, and keeps the code in this directory, or in

@@ -3,15 +3,20 @@
 mod bench;
 mod check;
 mod compile;
+mod config;
 mod connect;
 mod files;
 mod gauges;
 mod host;
+mod listen;
+mod options;
 mod plugin;
 mod process;
 mod report;
 mod run;
 mod serve;
+mod signals;
+mod systemd;
 mod tls;
 
 use std::{
@@ -34,6 +39,7 @@ enum Command {
     Run(run::Run),
     Serve(serve::Serve),
     Check(check::Check),
+    Config(config::Config),
     #[command(hide = true)]
     Compile(compile::Compile),
     Connect(connect::Connect),
@@ -49,6 +55,7 @@ pub fn main() -> ExitCode {
         Command::Run(run) => run.run(),
         Command::Serve(serve) => serve.run(),
         Command::Check(check) => check.run(),
+        Command::Config(config) => config.run(),
         Command::Compile(compile) => compile.run(),
         Command::Connect(connect) => connect.run(),
         Command::Bench(bench) => bench.run(),

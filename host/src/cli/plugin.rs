@@ -4,16 +4,16 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::config::{ConfigError, Configuration, Flags};
+use crate::config::{ConfigError, Configuration, Flags, Sources};
 
 /// A plugin, and what it is given.
 #[derive(Args)]
 pub(super) struct PluginArguments {
     /// The handler: a component that exports wshost:handler/handler
     pub(super) plugin: PathBuf,
-    /// Settings, key-value stores, and what plugins are granted (TOML);
-    /// docs/configuration.md says how. NAME.toml beside NAME.wasm is read too
-    #[arg(long, value_name = "FILE")]
+    /// Where the host listens, settings, key-value stores, and what plugins are granted
+    /// (TOML); docs/configuration.md says how. NAME.toml beside NAME.wasm is read too
+    #[arg(long, value_name = "FILE", env = "WSHOST_CONFIG")]
     config: Option<PathBuf>,
     /// Changes a setting; `wshost run --help` lists them
     #[arg(long, value_name = "NAME=VALUE")]
@@ -34,16 +34,20 @@ pub(super) struct PluginArguments {
 }
 
 impl PluginArguments {
-    /// All that was given.
-    pub(super) fn configuration(&self) -> Result<Configuration, ConfigError> {
+    /// All that was given, with these options of the `[host]` table.
+    pub(super) fn configuration(
+        &self,
+        host: Vec<(&'static str, Vec<String>)>,
+    ) -> Result<Configuration, ConfigError> {
         let Self { set, env, dir, http, key_value, .. } = self;
         let flags = Flags {
+            host,
             set: set.clone(),
             env: env.clone(),
             dir: dir.clone(),
             http: http.clone(),
             key_value: key_value.clone(),
         };
-        Configuration::read(self.config.as_deref(), &flags)
+        Configuration::read(Sources::of_process(self.config.clone(), flags)?)
     }
 }

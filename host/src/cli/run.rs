@@ -1,19 +1,10 @@
 //! `wshost run`: one plugin on every path.
 
-use std::{future::pending, sync::Arc};
-
 use anyhow::Result;
 use clap::Args;
 
-use super::{
-    host::{HostArguments, say_bounds},
-    plugin::PluginArguments,
-};
-use crate::{
-    config::settings,
-    plugin::{Loader, Plugin},
-    server::{Sites, routes::Pattern},
-};
+use super::{host, options::HostOptions, plugin::PluginArguments};
+use crate::{config::settings, deploy::Deployments};
 
 /// Serves a plugin on every path.
 #[derive(Args)]
@@ -22,30 +13,15 @@ pub(super) struct Run {
     #[command(flatten)]
     plugin: PluginArguments,
     #[command(flatten)]
-    host: HostArguments,
+    host: HostOptions,
 }
 
 impl Run {
     pub(super) fn run(self) -> Result<()> {
-        let Self { plugin, host } = self;
-        let configuration = plugin.configuration()?;
-        host.run(configuration, async move |loader: Loader, sites: Arc<Sites>| {
-            tracing::info!("loading {}", plugin.plugin.display());
-            let plugin = loader.load(&plugin.plugin).await?;
-            loaded(&plugin);
-            say_bounds(&plugin.tenant.config);
-            sites.deploy(plugin, &[Pattern::everything()])?;
-            Ok(pending())
+        let Self { plugin, host: HostOptions(host) } = self;
+        host::run(plugin.configuration(host)?, move |loader, sites| {
+            Ok(Deployments::of_file(plugin.plugin, loader, sites))
         })
-    }
-}
-
-/// A line for the operator, and one where there is something to know.
-pub(super) fn loaded(plugin: &Plugin) {
-    tracing::info!(plugin = %plugin.name, digest = %plugin.digest, "plugin loaded");
-    if let Err(why) = plugin.template.can_hibernate() {
-        tracing::warn!(plugin = %plugin.name,
-            "its instances can't hibernate, so there are instances_max connections at most: {why}");
     }
 }
 

@@ -1,16 +1,18 @@
 //! `wshost serve`: a directory of plugins.
 
-use std::{path::PathBuf, sync::Arc};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
 
-use super::{host::HostArguments, run};
+use super::{
+    host,
+    options::{HostOptions, PLUGINS},
+    run,
+};
 use crate::{
-    config::{Configuration, Flags},
-    deploy::Directory,
-    plugin::Loader,
-    server::Sites,
+    config::{Configuration, Flags, Sources},
+    deploy::Deployments,
 };
 
 /// Serves the plugins in a directory, as they come, change and go: NAME.wasm on
@@ -18,29 +20,43 @@ use crate::{
 #[derive(Args)]
 #[command(after_long_help = run::settings_help())]
 pub(super) struct Serve {
-    /// Settings, key-value stores, and what plugins are granted (TOML);
-    /// docs/configuration.md says how. NAME.toml beside NAME.wasm is read too
-    #[arg(long, value_name = "FILE")]
+    #[command(flatten)]
+    directory: DirectoryArguments,
+    #[command(flatten)]
+    host: HostOptions,
+}
+
+/// A directory of plugins, and what is said of them.
+#[derive(Args)]
+pub(super) struct DirectoryArguments {
+    /// Where the host listens, settings, key-value stores, and what plugins are granted
+    /// (TOML); docs/configuration.md says how. NAME.toml beside NAME.wasm is read too
+    #[arg(long, value_name = "FILE", env = "WSHOST_CONFIG")]
     config: Option<PathBuf>,
-    /// Where the plugins are
-    #[arg(long, value_name = "DIRECTORY", default_value = "plugins")]
-    plugins: PathBuf,
-    /// Changes a setting; --help lists them
+    /// Where the plugins are [default: plugins]
+    #[arg(long, value_name = "DIRECTORY")]
+    plugins: Option<String>,
+    /// Changes a setting; `wshost serve --help` lists them
     #[arg(long, value_name = "NAME=VALUE")]
     set: Vec<String>,
-    #[command(flatten)]
-    host: HostArguments,
+}
+
+impl DirectoryArguments {
+    /// All that was given, with these options of the `[host]` table.
+    pub(super) fn configuration(self, host: HostOptions) -> Result<Configuration> {
+        let HostOptions(mut host) = host;
+        host.extend(self.plugins.map(|path| (PLUGINS, vec![path])));
+        let flags = Flags { host, set: self.set, ..Flags::default() };
+        Ok(Configuration::read(Sources::of_process(self.config, flags)?)?)
+    }
 }
 
 impl Serve {
     pub(super) fn run(self) -> Result<()> {
-        let Self { config, plugins, set, host } = self;
-        let flags = Flags { set, ..Flags::default() };
-        let configuration = Configuration::read(config.as_deref(), &flags)?;
-        host.run(configuration, async move |loader: Loader, sites: Arc<Sites>| {
-            let mut directory = Directory::open(&plugins, loader, sites)?;
-            directory.load().await;
-            Ok(directory.watch())
+        let configuration = self.directory.configuration(self.host)?;
+        let plugins = configuration.keys().plugins.clone();
+        host::run(configuration, move |loader, sites| {
+            Deployments::of_directory(&plugins, loader, sites)
         })
     }
 }

@@ -7,16 +7,32 @@ use std::{
 };
 
 use super::{
-    file::{self, Assignment, HostTable, PluginTable},
+    environment::{self, Variables},
+    file::{self, Assignment, HostTable, KeyAssignment, Origins, PluginTable},
     grants::{Grants, StoreConfig},
+    keys::HostKeys,
+    layers::{KeyLayers, Layers},
     origin::{ConfigError, Origin},
     settings::{Config, SettingError},
 };
 use crate::server::routes::Pattern;
 
+/// Where a configuration comes from, so that it can be read again.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// The file, if there is one.
+    pub file: Option<PathBuf>,
+    /// The environment: names and values. Those of others are left alone.
+    pub environment: Vec<(String, String)>,
+    /// The command line.
+    pub flags: Flags,
+}
+
 /// What was given on the command line.
 #[derive(Clone, Debug, Default)]
 pub struct Flags {
+    /// Keys of the `[host]` table, and their values.
+    pub host: Vec<(&'static str, Vec<String>)>,
     /// Settings, as `NAME=VALUE`.
     pub set: Vec<String>,
     /// Variables, as `NAME=VALUE`.
@@ -29,17 +45,21 @@ pub struct Flags {
     pub key_value: Vec<String>,
 }
 
-/// The configuration file, and the command line.
+/// The configuration file, the environment, and the command line.
 #[derive(Clone, Debug, Default)]
 pub struct Configuration {
-    host: Layers,
-    stores: BTreeMap<String, StoreConfig>,
-    plugins: BTreeMap<String, PluginTable>,
-    flags: PluginTable,
+    pub(super) sources: Sources,
+    pub(super) keys: KeyLayers,
+    pub(super) host: Layers,
+    pub(super) stores: BTreeMap<String, StoreConfig>,
+    pub(super) origins: Origins,
+    pub(super) plugins: BTreeMap<String, PluginTable>,
+    /// What the environment and the command line give to every plugin.
+    over: [PluginTable; 2],
 }
 
 /// What is in force for one plugin.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PluginConfig {
     /// Its settings.
     pub settings: Arc<Config>,
@@ -49,25 +69,52 @@ pub struct PluginConfig {
     pub routes: Option<Vec<Pattern>>,
 }
 
-impl Configuration {
-    /// Reads the file, if there is one, and the command line.
+impl Sources {
+    /// With the environment of this process.
     ///
     /// # Errors
-    /// A file that can't be read, and everything in it and on the command line that
-    /// is not known, of another type, or out of range.
-    pub fn read(file: Option<&Path>, flags: &Flags) -> Result<Self, ConfigError> {
-        let HostTable { settings, mut stores, plugins } =
-            file.map(file::host).transpose()?.unwrap_or_default();
-        let flags = PluginTable {
-            settings: assignments(&flags.set)?,
-            grants: grants(flags, &mut stores)?,
-            routes: None,
-        };
+    /// One of the host's variables that is not in UTF-8.
+    pub fn of_process(file: Option<PathBuf>, flags: Flags) -> Result<Self, ConfigError> {
+        let mut environment = Vec::new();
+        for (name, value) in std::env::vars_os() {
+            let Ok(name) = name.into_string() else { continue };
+            if !name.starts_with(environment::PREFIX) {
+                continue;
+            }
+            let value = value.into_string().map_err(|_| {
+                let origin = Origin::Variable(name.as_str().into());
+                ConfigError::at(origin, "its value is not in UTF-8")
+            })?;
+            environment.push((name, value));
+        }
+        Ok(Self { file, environment, flags })
+    }
+}
+
+impl Configuration {
+    /// Reads all that there is.
+    ///
+    /// # Errors
+    /// A file that can't be read, and everything in it, in the environment and on the
+    /// command line that is not known, of another type, or out of range.
+    pub fn read(sources: Sources) -> Result<Self, ConfigError> {
+        let table = sources.file.as_deref().map(file::host).transpose()?.unwrap_or_default();
+        let HostTable { keys: file_keys, settings, mut stores, mut origins, plugins } = table;
+        let variables = environment::read(&sources.environment)?;
+        let flags = &sources.flags;
+        let mut keys = KeyLayers::default();
+        for layer in [&file_keys, &variables.keys, &flags.keys()] {
+            keys.add(layer)?;
+        }
+        keys.check()?;
+        let flags = flags.table(&mut stores, &mut origins)?;
+        let over = [variables.table(), flags];
         let mut host = Layers::default();
-        host.add(&settings)?;
-        host.add(&flags.settings)?;
+        for layer in [&settings, &over[0].settings, &over[1].settings] {
+            host.add(layer)?;
+        }
         host.check()?;
-        Ok(Self { host, stores, plugins, flags })
+        Ok(Self { sources, keys, host, stores, origins, plugins, over })
     }
 
     /// These settings, as `NAME=VALUE`, and no grants.
@@ -76,7 +123,13 @@ impl Configuration {
     /// As [`Configuration::read`].
     pub fn of(settings: &[&str]) -> Result<Self, ConfigError> {
         let set = settings.iter().map(|setting| (*setting).to_owned()).collect();
-        Self::read(None, &Flags { set, ..Flags::default() })
+        Self::read(Sources { flags: Flags { set, ..Flags::default() }, ..Sources::default() })
+    }
+
+    /// The `[host]` table.
+    #[must_use]
+    pub fn keys(&self) -> &HostKeys {
+        &self.keys.values
     }
 
     /// The host's settings, which are every plugin's defaults.
@@ -91,24 +144,98 @@ impl Configuration {
         &self.stores
     }
 
+    /// The plugins that the file has tables for, and where they stand.
+    pub fn tables(&self) -> impl Iterator<Item = (&str, &Origin)> {
+        let at = |name: &str| self.origins.get(&format!("plugins.{name}"));
+        self.plugins.keys().filter_map(move |name| Some((name.as_str(), at(name)?)))
+    }
+
     /// What is in force for the plugin in this file.
     ///
     /// # Errors
     /// As [`Configuration::read`], of `NAME.toml` beside it; and settings that ask
     /// for more than the host has.
     pub fn plugin(&self, wasm: &Path) -> Result<PluginConfig, ConfigError> {
-        let table = self.plugins.get(&*plugin_name(wasm)).cloned();
+        Ok(self.layered(wasm)?.0)
+    }
+
+    /// The same, and where it was given.
+    pub(super) fn layered(
+        &self,
+        wasm: &Path,
+    ) -> Result<(PluginConfig, Layers, Origins), ConfigError> {
+        let table = self.plugins.get(&*plugin_name(wasm));
         let beside = file::plugin(&wasm.with_extension("toml"))?;
         let mut layers = self.host.clone();
         let (mut grants, mut routes) = (Grants::default(), None);
-        for layer in [table.as_ref(), beside.as_ref(), Some(&self.flags)].into_iter().flatten() {
+        let mut origins = Origins::default();
+        for layer in table.into_iter().chain(&beside).chain(&self.over) {
             layers.add(&layer.settings)?;
             grants.add(&layer.grants);
             routes = layer.routes.clone().or(routes);
+            origins.extend(layer.origins.clone());
         }
         layers.check()?;
         layers.check_room(&self.host)?;
-        Ok(PluginConfig { settings: Arc::new(layers.values), grants, routes })
+        let settings = Arc::new(layers.values.clone());
+        Ok((PluginConfig { settings, grants, routes }, layers, origins))
+    }
+}
+
+impl Variables {
+    fn table(self) -> PluginTable {
+        PluginTable { settings: self.settings, ..PluginTable::default() }
+    }
+}
+
+impl Flags {
+    fn keys(&self) -> Vec<KeyAssignment> {
+        let assignment = |(name, given): &(&'static str, Vec<String>)| {
+            let origin = Origin::flag(format!("--{}", name.replace('_', "-")));
+            KeyAssignment { name: (*name).to_owned(), given: given.clone(), origin }
+        };
+        self.host.iter().map(assignment).collect()
+    }
+
+    /// What is given to every plugin. The stores' files are declared by it.
+    fn table(
+        &self,
+        stores: &mut BTreeMap<String, StoreConfig>,
+        declared: &mut Origins,
+    ) -> Result<PluginTable, ConfigError> {
+        let mut table = PluginTable { settings: assignments(&self.set)?, ..PluginTable::default() };
+        let PluginTable { grants, origins, .. } = &mut table;
+        let mut note = |kind: &str, name: &str, option| {
+            origins.insert(format!("{kind}.{name}"), Origin::flag(option));
+        };
+        let wrong = |option| move |error: String| ConfigError::at(Origin::flag(option), error);
+        for text in &self.env {
+            let (name, value) = pair(text, "NAME=VALUE").map_err(wrong("--env"))?;
+            grants.add_variable(name, value).map_err(wrong("--env"))?;
+            note("environment", name, "--env");
+        }
+        for text in &self.dir {
+            let (guest, host) = pair(text, "GUEST=HOST").map_err(wrong("--dir"))?;
+            grants.add_directory(guest, host.into()).map_err(wrong("--dir"))?;
+            note("directories", guest, "--dir");
+        }
+        for host in &self.http {
+            grants.add_http(host).map_err(wrong("--http"))?;
+            note("http", host, "--http");
+        }
+        for text in &self.key_value {
+            let (name, file) = text.split_once('=').unzip();
+            let name = name.unwrap_or(text);
+            grants.add_store(name).map_err(wrong("--key-value"))?;
+            note("key_value", name, "--key-value");
+            if let Some(file) = file {
+                stores.entry(name.to_owned()).or_default().path = Some(PathBuf::from(file));
+                for key in [format!("stores.{name}"), format!("stores.{name}.path")] {
+                    declared.insert(key, Origin::flag("--key-value"));
+                }
+            }
+        }
+        Ok(table)
     }
 }
 
@@ -118,52 +245,8 @@ pub fn plugin_name(wasm: &Path) -> String {
     wasm.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// Settings, and where those that were given were given.
-#[derive(Clone, Debug, Default)]
-struct Layers {
-    values: Config,
-    origins: BTreeMap<&'static str, Origin>,
-}
-
-impl Layers {
-    fn add(&mut self, assignments: &[Assignment]) -> Result<(), ConfigError> {
-        for Assignment { name, value, origin } in assignments {
-            let name = self.values.give(name, value);
-            let name = name.map_err(|error| ConfigError::at(origin.clone(), error))?;
-            self.origins.insert(name, origin.clone());
-        }
-        Ok(())
-    }
-
-    fn check(&self) -> Result<(), ConfigError> {
-        self.values.check().map_err(|error| {
-            let origin = error.settings().iter().find_map(|name| self.origins.get(name));
-            ConfigError::at(origin.cloned().unwrap_or(Origin::Flag("--set")), error)
-        })
-    }
-
-    /// Checks what instances are made of: the host's pool has no larger ones.
-    fn check_room(&self, host: &Self) -> Result<(), ConfigError> {
-        for (name, wanted, room) in [
-            ("memory_max_bytes", self.values.memory_max_bytes, host.values.memory_max_bytes),
-            ("table_elements_max", self.values.table_elements_max, host.values.table_elements_max),
-        ] {
-            if let Some(origin) = self.origins.get(name).filter(|_| wanted > room) {
-                let given = host.origins.get(name);
-                let given = given.map_or_else(|| "by default".into(), |at| format!("by {at}"));
-                let error = format!(
-                    "{name}={wanted} is more than the host has room for, which is {room} {given}: \
-                     raise it at the top of the configuration file or by `--set {name}={wanted}`"
-                );
-                return Err(ConfigError::at(origin.clone(), error));
-            }
-        }
-        Ok(())
-    }
-}
-
 fn assignments(set: &[String]) -> Result<Vec<Assignment>, ConfigError> {
-    let origin = Origin::Flag("--set");
+    let origin = Origin::flag("--set");
     let assignment = |text: &String| {
         let (name, value) = text
             .split_once('=')
@@ -172,37 +255,6 @@ fn assignments(set: &[String]) -> Result<Vec<Assignment>, ConfigError> {
         Ok(Assignment { name, value, origin: origin.clone() })
     };
     set.iter().map(assignment).collect()
-}
-
-/// The grants of the command line, whose stores' files are declared by it.
-fn grants(
-    flags: &Flags,
-    stores: &mut BTreeMap<String, StoreConfig>,
-) -> Result<Grants, ConfigError> {
-    let mut grants = Grants::default();
-    for text in &flags.env {
-        let added =
-            pair(text, "NAME=VALUE").and_then(|(name, value)| grants.add_variable(name, value));
-        added.map_err(|error| ConfigError::at(Origin::Flag("--env"), error))?;
-    }
-    for text in &flags.dir {
-        let added = pair(text, "GUEST=HOST")
-            .and_then(|(guest, host)| grants.add_directory(guest, host.into()));
-        added.map_err(|error| ConfigError::at(Origin::Flag("--dir"), error))?;
-    }
-    for host in &flags.http {
-        grants.add_http(host).map_err(|error| ConfigError::at(Origin::Flag("--http"), error))?;
-    }
-    for text in &flags.key_value {
-        let (name, file) = text.split_once('=').unzip();
-        let name = name.unwrap_or(text);
-        let added = grants.add_store(name);
-        added.map_err(|error| ConfigError::at(Origin::Flag("--key-value"), error))?;
-        if let Some(file) = file {
-            stores.entry(name.to_owned()).or_default().path = Some(PathBuf::from(file));
-        }
-    }
-    Ok(grants)
 }
 
 fn pair<'a>(text: &'a str, form: &str) -> Result<(&'a str, &'a str), String> {

@@ -9,6 +9,7 @@ use toml::{
 
 use super::{
     grants::{Grants, StoreConfig, store_name},
+    keys::{self, HostKeys, Shape, key},
     nearest::nearest,
     origin::{ConfigError, Origin},
     settings::{Config, NAMES, Scope, scope},
@@ -23,11 +24,25 @@ pub(super) struct Assignment {
     pub(super) origin: Origin,
 }
 
+/// A key of the `[host]` table as it was given: known, and valid by itself.
+#[derive(Clone, Debug)]
+pub(super) struct KeyAssignment {
+    pub(super) name: String,
+    pub(super) given: Vec<String>,
+    pub(super) origin: Origin,
+}
+
+/// Where things were given that are no settings, by their dotted names.
+pub(super) type Origins = BTreeMap<String, Origin>;
+
 /// What the host's file has.
 #[derive(Clone, Debug, Default)]
 pub(super) struct HostTable {
+    pub(super) keys: Vec<KeyAssignment>,
     pub(super) settings: Vec<Assignment>,
     pub(super) stores: BTreeMap<String, StoreConfig>,
+    /// Of the stores' keys, and of the plugins' tables.
+    pub(super) origins: Origins,
     pub(super) plugins: BTreeMap<String, PluginTable>,
 }
 
@@ -38,6 +53,8 @@ pub(super) struct PluginTable {
     pub(super) grants: Grants,
     /// None: they are not given here.
     pub(super) routes: Option<Vec<Pattern>>,
+    /// Of grants and routes.
+    pub(super) origins: Origins,
 }
 
 type Result<T> = std::result::Result<T, ConfigError>;
@@ -82,30 +99,76 @@ impl<'a> File<'a> {
         let mut read = HostTable::default();
         for (key, value) in table {
             match &**key.get_ref() {
+                "host" => {
+                    for (key, value) in self.table(key, value)? {
+                        read.keys.push(self.key(key, value)?);
+                    }
+                }
                 "stores" => {
                     for (name, store) in self.table(key, value)? {
-                        let config = self.store(name, store)?;
+                        let config = self.store(name, store, &mut read.origins)?;
                         read.stores.insert(name.get_ref().clone().into_owned(), config);
                     }
                 }
                 "plugins" => {
                     for (name, plugin) in self.table(key, value)? {
                         let plugin = self.plugin(self.table(name, plugin)?)?;
-                        read.plugins.insert(name.get_ref().clone().into_owned(), plugin);
+                        let name_text = name.get_ref().clone().into_owned();
+                        let origin = self.origin(name.span());
+                        read.origins.insert(format!("plugins.{name_text}"), origin);
+                        read.plugins.insert(name_text, plugin);
                     }
                 }
-                _ => read.settings.push(self.setting(key, value, &["plugins", "stores"])?),
+                _ => {
+                    read.settings.push(self.setting(key, value, &["host", "plugins", "stores"])?);
+                }
             }
         }
         Ok(read)
+    }
+
+    /// A key of the `[host]` table.
+    fn key(&self, name: &Key<'_>, value: &Value<'_>) -> Result<KeyAssignment> {
+        let Some(key) = key(name.get_ref()) else {
+            return Err(self.unknown(name, "key of `host`", keys::NAMES));
+        };
+        let given = match (key.shape, value.get_ref()) {
+            (Shape::Text, _) => vec![self.string(name, value)?.to_owned()],
+            (Shape::Path, _) => {
+                let path = self.beside(self.string(name, value)?);
+                vec![path.to_string_lossy().into_owned()]
+            }
+            (Shape::List, _) => {
+                let mut list = Vec::new();
+                self.strings(name, value, |text| {
+                    let good = key.takes(text);
+                    list.push(text.to_owned());
+                    good.then_some(()).ok_or_else(|| {
+                        format!("`{text}` is no value for `{}`: give {}", key.name, key.expected)
+                    })
+                })?;
+                list
+            }
+            (Shape::Boolean, DeValue::Boolean(value)) => vec![value.to_string()],
+            (Shape::Boolean, other) => {
+                return Err(self.other_type(value, key.name, "true or false", other));
+            }
+        };
+        let checked = HostKeys::default().give(key.name, &given);
+        checked.map_err(|error| self.wrong(value.span(), error))?;
+        let origin = self.origin(value.span());
+        Ok(KeyAssignment { name: key.name.to_owned(), given, origin })
     }
 
     fn plugin(&self, table: &DeTable<'_>) -> Result<PluginTable> {
         let mut read = PluginTable::default();
         for (key, value) in table {
             match &**key.get_ref() {
-                "grants" => read.grants = self.grants(self.table(key, value)?)?,
+                "grants" => {
+                    read.grants = self.grants(self.table(key, value)?, &mut read.origins)?;
+                }
                 "routes" => {
+                    read.origins.insert("routes".into(), self.origin(key.span()));
                     let mut routes = Vec::new();
                     self.strings(key, value, |text| {
                         routes.push(Pattern::parse(text).map_err(|error| error.to_string())?);
@@ -149,10 +212,18 @@ impl<'a> File<'a> {
         Ok(Assignment { name: name.to_owned(), value: value_text, origin })
     }
 
-    fn store(&self, name: &Key<'_>, value: &Value<'_>) -> Result<StoreConfig> {
+    fn store(
+        &self,
+        name: &Key<'_>,
+        value: &Value<'_>,
+        origins: &mut Origins,
+    ) -> Result<StoreConfig> {
         store_name(name.get_ref()).map_err(|error| self.wrong(name.span(), error))?;
         let mut store = StoreConfig::default();
+        origins.insert(format!("stores.{}", name.get_ref()), self.origin(name.span()));
         for (key, value) in self.table(name, value)? {
+            let dotted = format!("stores.{}.{}", name.get_ref(), key.get_ref());
+            origins.insert(dotted, self.origin(value.span()));
             match &**key.get_ref() {
                 "path" => store.path = Some(self.beside(self.string(key, value)?)),
                 "max_bytes" => store.max_bytes = Some(self.bytes(key, value)?),
@@ -162,9 +233,10 @@ impl<'a> File<'a> {
         Ok(store)
     }
 
-    fn grants(&self, table: &DeTable<'_>) -> Result<Grants> {
+    fn grants(&self, table: &DeTable<'_>, origins: &mut Origins) -> Result<Grants> {
         let mut grants = Grants::default();
         for (key, value) in table {
+            self.note(key, value, origins);
             match &**key.get_ref() {
                 "environment" => {
                     self.pairs(key, value, |name, value| grants.add_variable(name, value))
@@ -178,6 +250,24 @@ impl<'a> File<'a> {
             }?;
         }
         Ok(grants)
+    }
+
+    /// Notes where each grant of this kind stands. What is none is told of elsewhere.
+    fn note(&self, kind: &Key<'_>, value: &Value<'_>, origins: &mut Origins) {
+        let mut at = |name: &str, span| {
+            origins.insert(format!("{}.{name}", kind.get_ref()), self.origin(span));
+        };
+        match value.get_ref() {
+            DeValue::Table(table) => {
+                table.iter().for_each(|(name, _)| at(name.get_ref(), name.span()));
+            }
+            DeValue::Array(list) => list.iter().for_each(|item| {
+                if let DeValue::String(text) = item.get_ref() {
+                    at(text, item.span());
+                }
+            }),
+            _ => {}
+        }
     }
 
     /// Each string of a list.

@@ -1,6 +1,6 @@
 //! Where a value was given, and what is wrong with it.
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{borrow::Cow, fmt, path::Path, sync::Arc};
 
 use thiserror::Error;
 
@@ -14,14 +14,24 @@ pub enum Origin {
         /// The line, counted from 1.
         line: usize,
     },
+    /// By a variable of the environment.
+    Variable(Arc<str>),
     /// By an option of the command line.
-    Flag(&'static str),
+    Flag(Cow<'static, str>),
+}
+
+impl Origin {
+    /// The option of this name, with its dashes.
+    pub(super) fn flag(name: impl Into<Cow<'static, str>>) -> Self {
+        Self::Flag(name.into())
+    }
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Self::Variable(name) => f.write_str(name),
             Self::Flag(name) => f.write_str(name),
         }
     }

@@ -154,6 +154,16 @@ macro_rules! settings {
                     name => Err(SettingError::Unknown { name: name.to_owned(), nearest: nearest(name, NAMES) }),
                 }
             }
+
+            /// The value of the setting of this name, as [`Config::give`] takes it; empty
+            /// if there is no such setting.
+            #[must_use]
+            pub fn get(&self, name: &str) -> String {
+                match name {
+                    $(stringify!($name) => self.$name.to_string(),)*
+                    _ => String::new(),
+                }
+            }
         }
 
         /// The settings' names.
@@ -242,7 +252,11 @@ settings! {
     response_timeout_ms: u64 = 60_000, 1 => HOUR_MS;
     /// How long a peer has to answer a Close, and to take what is still to be sent.
     close_timeout_ms: u64 = 5_000, 1 => HOUR_MS;
-    /// How long connections have to end when the host is told to stop.
+    /// Over what time connections are closed when the host is told to stop, so that
+    /// not all come to the others at once. A few take less: 1,000 a second are closed
+    /// at least.
+    shutdown_ms: u64 = 30_000, 0 => HOUR_MS, host;
+    /// How long connections have to end once the last of them was told to.
     shutdown_timeout_ms: u64 = 30_000, 1 => HOUR_MS, host;
     /// The largest head of a request, request line and header fields; also, what the
     /// header fields may take that a handler gives to a response.

@@ -2,33 +2,32 @@
 
 use std::{
     collections::BTreeMap,
-    io,
+    fmt, io,
     path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
-use tokio::time::{MissedTickBehavior, interval};
 
-use super::stamp::Stamp;
+use super::{
+    deployer::Deployer,
+    reload::{Change, Reloaded},
+    stamp::Stamp,
+};
 use crate::{
-    config::plugin_name,
+    config::{Origin, plugin_name},
     observe::Seldom,
-    plugin::{Loader, Plugin},
-    server::{Sites, routes::Pattern},
+    server::routes::Pattern,
 };
 
-/// How often the directory is looked at.
-const LOOK: Duration = Duration::from_millis(500);
 /// The longest name that a plugin can have.
 const NAME_MAX_BYTES: usize = 128;
+/// How many lines one look gives to plugins that are refused: a directory may be
+/// filled with what is none. The others are counted.
+const REFUSALS_SAID_MAX: usize = 20;
 
 /// A directory whose plugins are served.
-pub struct Directory {
+pub(super) struct Directory {
     path: PathBuf,
-    loader: Loader,
-    sites: Arc<Sites>,
     /// What was found in it, by name.
     found: BTreeMap<String, Found>,
     unreadable_said: Seldom,
@@ -49,12 +48,12 @@ enum Done {
     Tried,
 }
 
+type Listed = BTreeMap<String, (PathBuf, Stamp)>;
+
 impl Directory {
-    /// Of plugins that this loader loads, to be served by these sites.
-    ///
     /// # Errors
     /// It is not there, or can't be read.
-    pub fn open(path: &Path, loader: Loader, sites: Arc<Sites>) -> Result<Self> {
+    pub(super) fn open(path: &Path) -> Result<Self> {
         if !path.is_dir() {
             bail!(
                 "there is no directory {}: make it, or name another by --plugins",
@@ -63,88 +62,138 @@ impl Directory {
         }
         list(path).with_context(|| format!("can't read {}", path.display()))?;
         let (found, unreadable_said) = (BTreeMap::new(), Seldom::default());
-        Ok(Self { path: path.to_owned(), loader, sites, found, unreadable_said })
+        Ok(Self { path: path.to_owned(), found, unreadable_said })
     }
 
     /// Serves what is there now.
-    pub async fn load(&mut self) {
-        self.look().await;
+    pub(super) async fn load(&mut self, deployer: &mut Deployer) {
+        self.look(deployer).await;
         // What is there at the start is taken to be whole.
-        self.look().await;
+        self.look(deployer).await;
     }
 
-    /// Serves what comes, and no more what goes.
-    pub async fn watch(mut self) {
-        let mut looks = interval(LOOK);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            looks.tick().await;
-            self.look().await;
-        }
-    }
-
-    async fn look(&mut self) {
-        let path = self.path.clone();
-        let listed = tokio::task::spawn_blocking(move || list(&path)).await;
-        let listed = match listed.map_err(io::Error::other).flatten() {
+    /// Serves what came, and no more what went.
+    pub(super) async fn look(&mut self, deployer: &mut Deployer) {
+        let listed = match self.list().await {
             Ok(listed) => listed,
             // One that can't be read says nothing about what is in it.
             Err(error) => {
                 if let Some(others) = self.unreadable_said.say() {
-                    tracing::warn!(
-                        others,
-                        "can't read {}, so all stays as it is: {error}",
-                        self.path.display()
-                    );
+                    tracing::warn!(others, "all stays as it is: {error:#}");
                 }
                 return;
             }
         };
-        let gone: Vec<String> =
-            self.found.keys().filter(|name| !listed.contains_key(*name)).cloned().collect();
-        for name in gone {
-            self.found.remove(&name);
-            if self.sites.remove(&name) {
-                tracing::info!(plugin = %name, "plugin removed");
-            }
-        }
+        self.forget(&listed, deployer);
+        let mut refusals = Refusals::default();
         for (name, (path, stamp)) in listed {
-            self.see(name, path, stamp).await;
-        }
-    }
-
-    /// A plugin's files are as this stamp says.
-    async fn see(&mut self, name: String, path: PathBuf, stamp: Stamp) {
-        match self.found.get(&name) {
-            Some(found) if found.stamp == stamp && found.done == Done::Tried => {}
-            Some(found) if found.stamp == stamp => {
-                let refused = self.deploy(&path).await.err();
-                if let Some(error) = refused {
-                    let what = self.sites.has(&name).then_some("; the version before goes on");
-                    tracing::error!(plugin = %name, "not deployed: {error:#}{}", what.unwrap_or_default());
+            match self.found.get(&name) {
+                Some(found) if found.stamp == stamp && found.done == Done::Tried => {}
+                Some(found) if found.stamp == stamp => {
+                    let deployed = self.deploy(&name, &path, stamp, deployer).await;
+                    refusals.say(&name, &deployed, deployer);
                 }
-                self.found.insert(name, Found { stamp, done: Done::Tried });
+                _ => _ = self.found.insert(name, Found { stamp, done: Done::Nothing }),
             }
-            _ => _ = self.found.insert(name, Found { stamp, done: Done::Nothing }),
+        }
+        refusals.say_others();
+    }
+
+    /// The same, of every plugin whose file or configuration is another one. Nobody
+    /// who asks for it is still writing.
+    pub(super) async fn reload(&mut self, deployer: &mut Deployer) -> Result<Vec<Reloaded>> {
+        let listed = self.list().await?;
+        let mut all = self.forget(&listed, deployer);
+        let mut refusals = Refusals::default();
+        for (plugin, (path, stamp)) in listed {
+            let deployed = self.deploy(&plugin, &path, stamp, deployer).await;
+            refusals.say(&plugin, &deployed, deployer);
+            all.push(Reloaded { plugin, result: deployed.map_err(|error| format!("{error:#}")) });
+        }
+        refusals.say_others();
+        all.sort_by(|a, b| a.plugin.cmp(&b.plugin));
+        Ok(all)
+    }
+
+    /// Says which tables of the configuration are of no effect.
+    pub(super) fn warn_of_tables(&self, deployer: &Deployer) {
+        for (name, origin) in deployer.configuration().tables() {
+            if !self.found.contains_key(name) {
+                tracing::warn!("{}", NoPlugin { name, origin, directory: &self.path });
+            }
         }
     }
 
-    async fn deploy(&self, path: &Path) -> Result<()> {
-        let plugin = self.loader.load(path).await?;
-        let routes = plugin.routes.clone().map_or_else(|| default_routes(&plugin.name), Ok)?;
-        let (name, digest) = (plugin.name.clone(), plugin.digest.clone());
-        said(&plugin);
-        self.sites.deploy(plugin, &routes)?;
-        let routes = routes.iter().map(Pattern::as_str).collect::<Vec<_>>().join(" ");
-        tracing::info!(plugin = %name, %digest, %routes, "plugin deployed");
-        Ok(())
+    async fn list(&self) -> Result<Listed> {
+        let path = self.path.clone();
+        let listed = tokio::task::spawn_blocking(move || list(&path)).await;
+        let listed = listed.map_err(io::Error::other).flatten();
+        listed.with_context(|| format!("can't read {}", self.path.display()))
+    }
+
+    /// Removes the plugins that are gone.
+    fn forget(&mut self, listed: &Listed, deployer: &mut Deployer) -> Vec<Reloaded> {
+        let is_gone = |name: &&String| !listed.contains_key(*name);
+        let gone: Vec<String> = self.found.keys().filter(is_gone).cloned().collect();
+        let mut removed = Vec::new();
+        for plugin in gone {
+            self.found.remove(&plugin);
+            if deployer.remove(&plugin) {
+                removed.push(Reloaded { plugin, result: Ok(Change::Removed) });
+            }
+        }
+        removed
+    }
+
+    async fn deploy(
+        &mut self,
+        name: &str,
+        path: &Path,
+        stamp: Stamp,
+        deployer: &mut Deployer,
+    ) -> Result<Change> {
+        let deployed = deployer.deploy(path, default_routes).await;
+        self.found.insert(name.to_owned(), Found { stamp, done: Done::Tried });
+        deployed
     }
 }
 
-fn said(plugin: &Plugin) {
-    if let Err(why) = plugin.template.can_hibernate() {
-        tracing::warn!(plugin = %plugin.name,
-            "its instances can't hibernate, so there are instances_max connections at most: {why}");
+/// A table of the configuration that is of no effect.
+#[derive(Clone, Copy, Debug)]
+pub struct NoPlugin<'a> {
+    /// The plugin that it is for.
+    pub name: &'a str,
+    /// Where it stands.
+    pub origin: &'a Origin,
+    /// Where the plugins are.
+    pub directory: &'a Path,
+}
+
+impl fmt::Display for NoPlugin<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, origin, directory } = self;
+        let directory = directory.display();
+        write!(f, "{origin}: no plugin is named `{name}`: there is no {name}.wasm in {directory}")
+    }
+}
+
+/// The plugins that one look refused.
+#[derive(Default)]
+struct Refusals(usize);
+
+impl Refusals {
+    fn say(&mut self, name: &str, deployed: &Result<Change>, deployer: &Deployer) {
+        let Err(error) = deployed else { return };
+        self.0 += 1;
+        if self.0 <= REFUSALS_SAID_MAX {
+            deployer.refused(name, error);
+        }
+    }
+
+    fn say_others(&self) {
+        if let Some(others @ 1..) = self.0.checked_sub(REFUSALS_SAID_MAX) {
+            tracing::error!(others, "not deployed, as those before; `wshost check FILE` says why");
+        }
     }
 }
 
@@ -157,8 +206,16 @@ fn default_routes(name: &str) -> Result<Vec<Pattern>> {
     Ok(vec![Pattern::parse(&format!("/{name}/*"))?])
 }
 
+/// The files of the plugins in a directory.
+///
+/// # Errors
+/// It can't be read.
+pub fn plugins_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    Ok(list(directory)?.into_values().map(|(path, _)| path).collect())
+}
+
 /// The plugins in a directory, by name.
-fn list(directory: &Path) -> io::Result<BTreeMap<String, (PathBuf, Stamp)>> {
+fn list(directory: &Path) -> io::Result<Listed> {
     let mut listed = BTreeMap::new();
     for entry in std::fs::read_dir(directory)? {
         let path = entry?.path();

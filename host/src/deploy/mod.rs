@@ -6,7 +6,16 @@
 //! alone; one that is refused is told about once, and looked at again when it
 //! changes.
 
+//!
+//! The configuration is read again when somebody asks for it ([`Reloader`]); what it
+//! changes for a plugin is deployed as a new version of it.
+
+mod deployer;
+mod deployments;
 mod directory;
+mod reload;
 mod stamp;
 
-pub use directory::Directory;
+pub use deployments::Deployments;
+pub use directory::{NoPlugin, plugins_in};
+pub use reload::{Change, Reload, ReloadError, Reloaded, Reloader, Reloads, reloads};

@@ -106,7 +106,7 @@ impl Store {
 /// All stores of the host.
 #[derive(Debug, Default)]
 pub struct Stores {
-    declared: BTreeMap<String, Arc<Store>>,
+    declared: Mutex<BTreeMap<String, Arc<Store>>>,
     /// By plugin and name. They outlive the plugin's versions.
     own: Mutex<BTreeMap<(String, String), Arc<Store>>>,
 }
@@ -120,16 +120,35 @@ impl Stores {
         declared: &BTreeMap<String, StoreConfig>,
         config: &Config,
     ) -> Result<Self, OpenError> {
-        let mut stores = Self::default();
+        let stores = Self::default();
+        stores.open_new(declared, config)?;
+        Ok(stores)
+    }
+
+    /// Opens those that are declared and not open yet: all of them, or none.
+    ///
+    /// # Errors
+    /// A file can't be used.
+    pub fn open_new(
+        &self,
+        declared: &BTreeMap<String, StoreConfig>,
+        config: &Config,
+    ) -> Result<(), OpenError> {
+        let mut open = self.declared.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut new = BTreeMap::new();
         for (name, StoreConfig { path, max_bytes }) in declared {
+            if open.contains_key(name) {
+                continue;
+            }
             let quota = Quota::declared(name, *max_bytes, config);
             let store = match path {
                 None => Store::Memory(memory::Memory::new(quota)),
                 Some(path) => Store::File(file::File::open(name, path, quota)?),
             };
-            stores.declared.insert(name.clone(), Arc::new(store));
+            new.insert(name.clone(), Arc::new(store));
         }
-        Ok(stores)
+        open.extend(new);
+        Ok(())
     }
 
     /// Those that are declared, empty and in memory: their files are left alone.
@@ -139,7 +158,10 @@ impl Stores {
             let quota = Quota::declared(name, store.max_bytes, config);
             (name.clone(), Arc::new(Store::Memory(memory::Memory::new(quota))))
         };
-        Self { declared: declared.iter().map(in_memory).collect(), own: Mutex::default() }
+        Self {
+            declared: Mutex::new(declared.iter().map(in_memory).collect()),
+            own: Mutex::default(),
+        }
     }
 
     /// The stores that a plugin is granted, by the names it has for them.
@@ -150,8 +172,9 @@ impl Stores {
         names: &BTreeSet<String>,
         config: &Config,
     ) -> BTreeMap<String, Arc<Store>> {
+        let declared = self.declared.lock().unwrap_or_else(PoisonError::into_inner);
         let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut store = |name: &String| match self.declared.get(name) {
+        let mut store = |name: &String| match declared.get(name) {
             Some(declared) => declared.clone(),
             None => own
                 .entry((plugin.to_owned(), name.clone()))

@@ -133,13 +133,11 @@ impl Hub {
         self.connections.iter().map(|mailbox| mailbox.clone()).collect()
     }
 
-    /// Tells every connection that the host is going down, those that come
-    /// later too.
-    pub fn shut_down(&self) {
+    /// Tells every connection that comes from now on that the host is going down, and
+    /// returns those that are to be told: all that there are.
+    pub fn shut_down(&self) -> Vec<Arc<Mailbox>> {
         self.going_down.store(true, SeqCst);
-        for mailbox in &self.connections {
-            mailbox.shut_down();
-        }
+        self.all()
     }
 
     fn count(&self, left: Left) {
@@ -205,7 +203,9 @@ mod tests {
     fn a_shutdown_reaches_those_that_come_later_too() {
         let hub = Hub::default();
         let before = member(&hub);
-        hub.shut_down();
+        let told = hub.shut_down();
+        assert!(told.iter().any(|mailbox| mailbox.id == before.id));
+        before.shut_down();
         let after = member(&hub);
         for mailbox in [before, after] {
             let urgent = mailbox.poll_urgent(&Context::from_waker(Waker::noop()), 1000);

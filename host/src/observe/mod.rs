@@ -18,26 +18,48 @@ pub use self::{budget::Budget, metrics::Metrics, seldom::Seldom, text::printable
 /// log never holds up a connection.
 const LINES_WAITING_MAX: usize = 10_000;
 
-/// Sends the log to standard error, as `filter` says (`info,guest=debug`), by a
-/// thread of its own. It is written to its end when what is returned is dropped.
+/// The log. It is written to its end when this is dropped.
+pub struct Log {
+    set: Box<dyn Fn(EnvFilter)>,
+    _writer: WorkerGuard,
+}
+
+impl Log {
+    /// Logs what this says from now on.
+    pub fn set(&self, filter: EnvFilter) {
+        (self.set)(filter);
+    }
+}
+
+/// What is to be logged, as in `info,guest=debug`.
 ///
 /// # Errors
-/// A filter that does not parse; a second call in one process.
-pub fn log_to_stderr(filter: &str) -> Result<WorkerGuard> {
-    let parsed = EnvFilter::builder().parse(filter).map_err(|error| {
-        anyhow!("`{filter}` is no log filter: give a level, or `info,guest=debug` ({error})")
-    })?;
+/// It does not parse.
+pub fn log_filter(text: &str) -> Result<EnvFilter> {
+    EnvFilter::builder().parse(text).map_err(|error| {
+        anyhow!("`{text}` is no log filter: give a level, or `info,guest=debug` ({error})")
+    })
+}
+
+/// Sends the log to standard error, as `filter` says, by a thread of its own.
+///
+/// # Errors
+/// A second call in one process.
+pub fn log_to_stderr(filter: EnvFilter) -> Result<Log> {
     let (writer, guard) = NonBlockingBuilder::default()
         .lossy(true)
         .buffered_lines_limit(LINES_WAITING_MAX)
         .thread_name("log")
         .finish(io::stderr());
-    tracing_subscriber::fmt()
-        .with_env_filter(parsed)
+    let log = tracing_subscriber::fmt()
         .with_writer(writer)
         .with_ansi(io::stderr().is_terminal())
         .log_internal_errors(false)
-        .try_init()
-        .map_err(|error| anyhow!("can't start the log: {error}"))?;
-    Ok(guard)
+        .with_env_filter(filter)
+        .with_filter_reloading();
+    let handle = log.reload_handle();
+    log.try_init().map_err(|error| anyhow!("can't start the log: {error}"))?;
+    // Fails only where the log is gone.
+    let set = Box::new(move |filter| _ = handle.reload(filter));
+    Ok(Log { set, _writer: guard })
 }

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     capabilities::Capabilities,
-    config::{Config, Configuration, plugin_name},
+    config::{Config, Configuration, PluginConfig, plugin_name},
     hibernation::{Baseline, Unfit},
     key_value::Stores,
     observe::Metrics,
@@ -55,6 +55,20 @@ impl Plugin {
     }
 }
 
+/// What a plugin is made of.
+pub struct Source {
+    /// Its file.
+    pub path: PathBuf,
+    /// Its name.
+    pub name: Arc<str>,
+    /// What is in force for it.
+    pub config: PluginConfig,
+    /// SHA-256 of the file.
+    pub digest: [u8; 32],
+    /// The file.
+    bytes: Vec<u8>,
+}
+
 /// Loads plugins.
 pub struct Loader {
     /// Has room for their instances.
@@ -70,45 +84,56 @@ pub struct Loader {
 }
 
 impl Loader {
+    /// Reads a plugin's file, and what is in force for it.
+    ///
+    /// # Errors
+    /// Files that can't be read, and everything that is wrong in its configuration.
+    pub async fn read(&self, path: &Path) -> Result<Source, LoadError> {
+        let name: Arc<str> = plugin_name(path).into();
+        let wrong = |problem| self.wrong(&name, path, problem);
+        let config = self.configuration.plugin(path).map_err(|error| wrong(error.into()))?;
+        let (max_bytes, file) = (config.settings.component_max_bytes, path.to_owned());
+        let bytes = off_thread(move || file::read(&file, max_bytes)).await;
+        let bytes = bytes.and_then(|read| read).map_err(wrong)?;
+        let digest = Sha256::digest(&bytes).into();
+        Ok(Source { path: path.to_owned(), name, config, bytes, digest })
+    }
+
     /// Loads a plugin from a file. A first instance is made, so that a plugin that
     /// can't start is found now and not by a client.
     ///
     /// # Errors
     /// Every way in which the file can be wrong, each with what to do.
     pub async fn load(&self, path: &Path) -> Result<Plugin, LoadError> {
-        let wrong = |problem| LoadError { path: path.to_owned(), problem };
-        let (tenant, routes) = self.tenant(path).map_err(wrong)?;
-        self.prepare(tenant.clone(), routes, path.to_owned()).await.map_err(|problem| {
-            // Not logged as a limit that was hit: the error is told anyway.
-            if let Some(limit) = problem.limit() {
-                tenant.metrics.limit(limit);
-            }
-            wrong(problem)
-        })
+        self.prepare(self.read(path).await?).await
     }
 
-    /// The plugin in this file, with what it is granted.
-    fn tenant(&self, path: &Path) -> Result<(Arc<Tenant>, Option<Vec<Pattern>>), Problem> {
-        let name: Arc<str> = plugin_name(path).into();
-        let config = self.configuration.plugin(path)?;
-        let capabilities = Capabilities::open(&name, &config, &self.stores)?;
-        let tenant = Tenant::new(name, config.settings, capabilities, &self.metrics);
-        Ok((tenant, config.routes))
+    /// Loads a plugin that was read.
+    ///
+    /// # Errors
+    /// As [`Loader::load`].
+    pub async fn prepare(&self, source: Source) -> Result<Plugin, LoadError> {
+        let (name, path) = (source.name.clone(), source.path.clone());
+        self.plugin(source).await.map_err(|problem| self.wrong(&name, &path, problem))
     }
 
-    async fn prepare(
-        &self,
-        tenant: Arc<Tenant>,
-        routes: Option<Vec<Pattern>>,
-        path: PathBuf,
-    ) -> Result<Plugin, Problem> {
-        let config = tenant.config.clone();
-        let max_bytes = config.component_max_bytes;
-        let bytes = off_thread(move || file::read(&path, max_bytes)).await??;
-        check::magic(&bytes)?;
-        let (version, file_bytes): ([u8; 32], _) = (Sha256::digest(&bytes).into(), bytes.len());
+    /// Not logged as a limit that was hit: the error is told anyway.
+    fn wrong(&self, name: &Arc<str>, path: &Path, problem: Problem) -> LoadError {
+        if let Some(limit) = problem.limit() {
+            self.metrics.plugin(name).limit(limit);
+        }
+        LoadError { path: path.to_owned(), problem }
+    }
+
+    async fn plugin(&self, source: Source) -> Result<Plugin, Problem> {
+        let Source { name, config: PluginConfig { settings, routes, .. }, bytes, digest, .. } =
+            &source;
+        let capabilities = Capabilities::open(name, &source.config, &self.stores)?;
+        let tenant = Tenant::new(name.clone(), settings.clone(), capabilities, &self.metrics);
+        check::magic(bytes)?;
+        let (file_bytes, digest, routes) = (bytes.len(), *digest, routes.clone());
         let Compiled { artifact, component } =
-            self.compiler.compile(&self.engine, &tenant, &self.metrics, bytes).await?;
+            self.compiler.compile(&self.engine, &tenant, &self.metrics, source.bytes).await?;
         check::exports(&component)?;
         let compiled = &artifact.facts;
         let facts = Facts {
@@ -119,12 +144,12 @@ impl Loader {
             imports: check::imports(&component, compiled.rewritten.is_ok(), &tenant)?,
         };
         let engine = unpooled(self.configuration.host());
-        let baseline = baseline(engine, artifact, version, config);
+        let baseline = baseline(engine, artifact, digest, tenant.config.clone());
         let template = Template::new(tenant.clone(), &component, baseline).await?;
         Ok(Plugin {
             name: tenant.name.clone(),
             routes,
-            digest: hexadecimal(&version),
+            digest: hexadecimal(&digest),
             tenant,
             facts: Arc::new(facts),
             template,

@@ -11,4 +11,4 @@ mod load;
 pub use compile::{Cache, Compiler, THIS_PROGRAM, work};
 pub use error::{LoadError, Problem};
 pub use facts::Facts;
-pub use load::{Loader, Plugin};
+pub use load::{Loader, Plugin, Source};

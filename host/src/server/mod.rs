@@ -9,15 +9,21 @@ mod request;
 mod response;
 pub mod routes;
 mod sites;
+mod spread;
 mod strict;
 pub mod tls;
 mod upgrade;
 
-use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    net::SocketAddr,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 use tokio::{
     net::{TcpListener, TcpStream},
-    time::{Instant, timeout_at},
+    time::{Instant, sleep, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -47,7 +53,7 @@ pub struct Host {
     /// Whom that is counted for which is no plugin's.
     nobody: Arc<Tenant>,
     tls: Option<Tls>,
-    edge: Edge,
+    edge: RwLock<Arc<Edge>>,
     metrics: Arc<Metrics>,
     /// The tasks that speak HTTP.
     tasks: TaskTracker,
@@ -75,7 +81,7 @@ impl Host {
             config,
             sites,
             tls,
-            edge,
+            edge: RwLock::new(Arc::new(edge)),
             metrics,
             tasks: TaskTracker::new(),
             websockets: TaskTracker::new(),
@@ -84,6 +90,15 @@ impl Host {
             accept_failed_said: Seldom::default(),
             header_refused_said: Seldom::default(),
         })
+    }
+
+    /// Who may connect, and who they are, from now on.
+    pub fn set_edge(&self, edge: Edge) {
+        *self.edge.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(edge);
+    }
+
+    fn edge(&self) -> Arc<Edge> {
+        self.edge.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How many WebSockets there are, those that are just closing too.
@@ -106,7 +121,7 @@ impl Host {
                     if let Some(others) = self.accept_failed_said.say() {
                         tracing::warn!(others, "can't accept a connection: {error}");
                     }
-                    tokio::time::sleep(ACCEPT_REST).await;
+                    sleep(ACCEPT_REST).await;
                 }
             }
         }
@@ -116,7 +131,7 @@ impl Host {
     /// not even be told so.
     fn serve(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
         self.metrics.accepted.inc();
-        let key = self.edge.peer_key(peer.ip());
+        let key = self.edge().peer_key(peer.ip());
         match Place::take(&self.sites.common().places, key) {
             Ok(place) => {
                 // Fails only for a socket that is gone, which shows soon enough.
@@ -145,22 +160,26 @@ impl Host {
         }
     }
 
-    /// Stops accepting, ends every connection (1001, after `terminate`) and
-    /// waits for them, at most as long as the settings say.
+    /// Stops accepting, ends every connection (1001, after `terminate`), spread over
+    /// `shutdown_ms`, and waits for them, at most as long as the settings say.
     ///
     /// Returns how many were left.
     pub async fn stop(&self) -> usize {
         self.stopping.cancel();
-        self.sites.shut_down();
         self.tasks.close();
         self.websockets.close();
-        let timeout = Duration::from_millis(self.config.shutdown_timeout_ms);
         let all = async {
             self.tasks.wait().await;
             self.websockets.wait().await;
         };
-        // What is left then was given its time, and is counted.
-        let _ = tokio::time::timeout(timeout, all).await;
+        let time_is_up = async {
+            self.sites.shut_down(Duration::from_millis(self.config.shutdown_ms)).await;
+            sleep(Duration::from_millis(self.config.shutdown_timeout_ms)).await;
+        };
+        tokio::select! {
+            () = all => {}
+            () = time_is_up => {}
+        }
         self.connections()
     }
 }
@@ -169,7 +188,7 @@ impl Host {
 /// handshake, with one deadline on both.
 async fn serve(host: Arc<Host>, mut stream: TcpStream, mut peer: SocketAddr, place: SocketPlace) {
     let deadline = Instant::now() + Duration::from_millis(host.config.handshake_timeout_ms);
-    if host.edge.expects_proxy_header(peer.ip()) {
+    if host.edge().expects_proxy_header(peer.ip()) {
         match host.in_time(deadline, proxy_protocol::read(&mut stream)).await {
             Some(Ok(client)) => peer = client.unwrap_or(peer),
             Some(Err(error)) => return host.header_refused(peer, &error),

@@ -4,7 +4,7 @@ use std::{
     io,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -30,16 +30,24 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub struct Tls {
     acceptor: TlsAcceptor,
+    source: Arc<Source>,
 }
 
 /// Takes the files again when they change.
-pub struct Watch {
-    files: Files,
-    /// Of what was read last, taken before it was read: what comes in between is
-    /// taken again.
-    known: Stamps,
+pub struct Watch(Arc<Source>);
+
+/// From files to the certificate in force.
+struct Source {
+    known: Mutex<Known>,
     current: Arc<Current>,
     provider: Arc<CryptoProvider>,
+}
+
+/// What was read last.
+struct Known {
+    files: Files,
+    /// Taken before they were read: what comes in between is taken again.
+    stamps: Stamps,
 }
 
 /// Where a certificate and its key are.
@@ -74,15 +82,24 @@ impl Tls {
     /// Files that can't be read, are no PEM, or don't belong together.
     pub fn new(files: Files) -> Result<(Self, Watch)> {
         let provider = Arc::new(ring::default_provider());
-        let known = files.stamps();
+        let stamps = files.stamps();
         let current = Arc::new(Current(RwLock::new(Arc::new(files.read(&provider)?))));
         let mut config = ServerConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_cert_resolver(current.clone());
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        let watch = Watch { files, known, current, provider };
-        Ok((Self { acceptor: Arc::new(config).into() }, watch))
+        let known = Mutex::new(Known { files, stamps });
+        let source = Arc::new(Source { known, current, provider });
+        Ok((Self { acceptor: Arc::new(config).into(), source: source.clone() }, Watch(source)))
+    }
+
+    /// Takes certificate and key from these files from now on.
+    ///
+    /// # Errors
+    /// As [`Tls::new`]: all is as before.
+    pub fn take(&self, files: Files) -> Result<()> {
+        self.source.take(files)
     }
 
     /// Makes TLS of a socket.
@@ -97,25 +114,35 @@ impl Tls {
 impl Watch {
     /// Looks at the files for ever. Those that can't be used leave the
     /// certificate in force as it is.
-    pub async fn run(mut self) {
+    pub async fn run(self) {
         loop {
             tokio::time::sleep(CHECK_INTERVAL).await;
-            self.look();
+            self.0.look();
         }
     }
+}
 
-    fn look(&mut self) {
-        let stamps = self.files.stamps();
-        if stamps == self.known {
+impl Source {
+    fn take(&self, files: Files) -> Result<()> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let stamps = files.stamps();
+        self.current.set(files.read(&self.provider)?);
+        tracing::info!("certificate taken from {}", files.certificate.display());
+        *known = Known { files, stamps };
+        Ok(())
+    }
+
+    fn look(&self) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let stamps = known.files.stamps();
+        if stamps == known.stamps {
             return;
         }
-        self.known = stamps;
-        match self.files.read(&self.provider) {
-            Ok(certified) => {
-                self.current.set(certified);
-                tracing::info!("certificate taken from {}", self.files.certificate.display());
-            }
-            Err(error) => tracing::warn!("the certificate stays as it was: {error:#}"),
+        known.stamps = stamps;
+        let files = known.files.clone();
+        drop(known);
+        if let Err(error) = self.take(files) {
+            tracing::warn!("the certificate stays as it was: {error:#}");
         }
     }
 }
@@ -210,11 +237,14 @@ mod tests {
             ["certificate.pem", "key.pem"].map(|name| folder.path().join(name));
         let files = Files { certificate, key };
         let old = renew(&files);
-        let (_tls, mut watch) = Tls::new(files.clone()).unwrap();
-        let in_force = |watch: &Watch| watch.current.0.read().unwrap().cert[0].clone();
-        assert_eq!(in_force(&watch), old);
+        let (tls, watch) = Tls::new(files.clone()).unwrap();
+        let in_force = || watch.0.current.0.read().unwrap().cert[0].clone();
+        assert_eq!(in_force(), old);
         let new = renew(&files);
-        watch.look();
-        assert_eq!(in_force(&watch), new);
+        watch.0.look();
+        assert_eq!(in_force(), new);
+        fs::write(&files.key, "no key").unwrap();
+        assert!(tls.take(files).is_err());
+        assert_eq!(in_force(), new);
     }
 }

@@ -114,7 +114,7 @@ where
             return (RequestResult::Malformed, response::malformed(error, parts.version));
         }
     };
-    if matches!(asked, Asked::WebSocket(_)) && !host.edge.allows_origin(&parts.headers) {
+    if matches!(asked, Asked::WebSocket(_)) && !host.edge().allows_origin(&parts.headers) {
         let answer = response::plain(StatusCode::FORBIDDEN, "this origin is not allowed here");
         return (RequestResult::Origin, answer);
     }
@@ -126,7 +126,7 @@ where
     if host.stopping.is_cancelled() {
         return (RequestResult::NoRoom, response::no_room());
     }
-    let client = host.edge.client(origin.peer, &parts.headers);
+    let client = host.edge().client(origin.peer, &parts.headers);
     let over = match parts.version {
         Version::HTTP_2 => Over::Stream,
         _ => Over::OwnSocket(origin.place.key),

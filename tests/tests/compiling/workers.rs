@@ -4,7 +4,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Stdio,
     sync::Arc,
     time::Duration,
 };
@@ -23,7 +23,7 @@ use wshost::{
     sandbox,
     server::{Common, Edge, Host, Sites, routes::Pattern},
 };
-use wshost_tests::{Mode, PATIENCE, Signal, guest, patiently, program};
+use wshost_tests::{Mode, PATIENCE, Signal, command, guest, patiently, program};
 
 use super::hostile;
 
@@ -153,7 +153,7 @@ async fn a_worker_ends_with_its_host() {
     let path = directory.path().join("slow.wasm");
     fs::write(&path, hostile::many_functions()).unwrap();
     for signal in [Signal::TERM, Signal::KILL] {
-        let mut host = Command::new(program())
+        let mut host = command()
             .arg("run")
             .arg(&path)
             .args(["--listen", "127.0.0.1:0", "--cache"])

@@ -3,6 +3,7 @@ use std::fs;
 use tempfile::TempDir;
 
 use super::*;
+use crate::config::Printing;
 
 /// A directory with these files.
 fn files(files: &[(&str, &str)]) -> TempDir {
@@ -14,7 +15,19 @@ fn files(files: &[(&str, &str)]) -> TempDir {
 }
 
 fn read(directory: &TempDir, flags: &Flags) -> Result<Configuration, ConfigError> {
-    Configuration::read(Some(&directory.path().join("wshost.toml")), flags)
+    read_with(directory, &[], flags)
+}
+
+fn read_with(
+    directory: &TempDir,
+    environment: &[(&str, &str)],
+    flags: &Flags,
+) -> Result<Configuration, ConfigError> {
+    Configuration::read(Sources {
+        file: Some(directory.path().join("wshost.toml")),
+        environment: environment.iter().map(|&(name, value)| (name.into(), value.into())).collect(),
+        flags: flags.clone(),
+    })
 }
 
 /// The error of a host's file of this text.
@@ -43,6 +56,94 @@ fn the_later_wins() {
     assert_eq!((other.mailbox_max, other.effects_max), (1, 4));
     assert_eq!(other.commands_max, Config::default().commands_max);
     assert_eq!(configuration.host().mailbox_max, 1);
+}
+
+#[test]
+fn the_environment_stands_between_files_and_the_command_line() {
+    let text = "timers_max = 1\nmailbox_max = 1\n[host]\nlisten = \"127.0.0.1:1\"\n\
+                spill = \"s\"\nlog = \"warn\"\norigin = [\"https://a.com\"]\n\
+                [plugins.chat]\nmailbox_max = 2\neffects_max = 2";
+    let directory = files(&[("wshost.toml", text), ("chat.toml", "effects_max = 3")]);
+    let environment = [
+        ("WSHOST_LISTEN", "127.0.0.1:2"),
+        ("WSHOST_LOG", "debug"),
+        ("WSHOST_EFFECTS_MAX", "4"),
+        ("WSHOST_TIMERS_MAX", "4"),
+    ];
+    let flags = Flags {
+        host: vec![("log", vec!["error".into()])],
+        set: vec!["timers_max=5".into()],
+        ..Flags::default()
+    };
+    let configuration = read_with(&directory, &environment, &flags).unwrap();
+    let keys = configuration.keys();
+    assert_eq!(keys.listen.port(), 2);
+    assert_eq!(keys.log, "error");
+    assert_eq!(keys.spill.as_deref(), Some(&*directory.path().join("s")));
+    assert_eq!(keys.origin, ["https://a.com"]);
+    let chat = configuration.plugin(&directory.path().join("chat.wasm")).unwrap().settings;
+    assert_eq!([chat.timers_max, chat.mailbox_max, chat.effects_max], [5, 2, 4]);
+}
+
+#[test]
+fn what_is_wrong_in_the_environment_is_told_with_its_variable() {
+    let directory = files(&[("wshost.toml", "")]);
+    let say = |name, value| {
+        read_with(&directory, &[(name, value)], &Flags::default()).unwrap_err().to_string()
+    };
+    assert!(say("WSHOST_LISTEN", "x").starts_with("WSHOST_LISTEN: `x` is no value"));
+    assert!(say("WSHOST_TIMERS_MAX", "0").starts_with("WSHOST_TIMERS_MAX: `0` is no value"));
+    let alone = say("WSHOST_TLS_CERT", "x.pem");
+    assert!(alone.starts_with("WSHOST_TLS_CERT: ") && alone.contains("--tls-key"), "{alone}");
+}
+
+#[test]
+fn what_needs_a_restart_stays_as_it_was() {
+    let before = "instances_max = 5\ntimers_max = 1\n[host]\nlog = \"warn\"\n[stores.a]\n";
+    let directory = files(&[("wshost.toml", before)]);
+    let old = read(&directory, &Flags::default()).unwrap();
+    let after = "instances_max = 6\nmemory_max_bytes = 134217728\ntimers_max = 2\n[host]\n\
+                 log = \"info\"\nlisten = \"127.0.0.1:1\"\n[stores.a]\nmax_bytes = 5\n[stores.b]\n";
+    fs::write(directory.path().join("wshost.toml"), after).unwrap();
+    let (new, needs_restart) = old.reread().unwrap();
+    assert_eq!(needs_restart, ["host.listen", "instances_max", "memory_max_bytes", "stores.a"]);
+    assert_eq!((new.host().instances_max, new.host().timers_max), (5, 2));
+    assert_eq!(new.host().memory_max_bytes, Config::default().memory_max_bytes);
+    assert_eq!(new.keys().listen, HostKeys::default().listen);
+    assert_eq!(new.keys().log, "info");
+    assert_eq!(new.stores()["a"].max_bytes, None);
+    assert!(new.stores().contains_key("b"));
+    fs::write(directory.path().join("wshost.toml"), "timers_max = x").unwrap();
+    assert!(old.reread().unwrap_err().to_string().contains("wshost.toml:1: "));
+}
+
+#[test]
+fn what_is_printed_is_read_as_the_same() {
+    let text = "timers_max = 1\n[host]\norigin = [\"https://a.com\"]\nspill = \"s\"\nplugins = \"p\"\n[stores.board]\n\
+                path = \"b\"\n[plugins.\"a b\"]\nroutes = [\"/a/*\"]\ntimers_max = 2\n\
+                [plugins.\"a b\".grants]\nhttp = [\"a.com\"]\nkey_value = [\"board\"]\n\
+                directories = { \"/d\" = \"data\" }\nenvironment = { TOKEN = \"secret\" }";
+    let directory = files(&[("wshost.toml", text)]);
+    let configuration =
+        read_with(&directory, &[("WSHOST_MAILBOX_MAX", "7")], &Flags::default()).unwrap();
+    let wasm = directory.path().join("a b.wasm");
+    for all in [false, true] {
+        let printed = Printing { all, alone: false, plugins: vec![wasm.clone()] }
+            .print(&configuration)
+            .unwrap();
+        assert!(!printed.contains("secret") && printed.contains("TOKEN"), "{printed}");
+        assert!(printed.contains("mailbox_max = 7 # WSHOST_MAILBOX_MAX"), "{printed}");
+        assert!(printed.contains("wshost.toml:1\n"), "{printed}");
+        assert_eq!(printed.contains("# default"), all, "{printed}");
+        let again = files(&[("wshost.toml", &printed)]);
+        let again = read(&again, &Flags::default()).unwrap();
+        assert_eq!(again.keys(), configuration.keys());
+        assert_eq!(again.host(), configuration.host());
+        assert_eq!(again.stores(), configuration.stores());
+        let (mut was, is) = (configuration.plugin(&wasm).unwrap(), again.plugin(&wasm).unwrap());
+        was.grants.environment.clear();
+        assert_eq!(is, was);
+    }
 }
 
 #[test]
@@ -158,7 +259,9 @@ fn a_plugin_gets_no_more_than_the_host_has() {
 
 #[test]
 fn what_is_wrong_on_the_command_line_is_told_with_its_option() {
-    let say = |flags: Flags| Configuration::read(None, &flags).unwrap_err().to_string();
+    let say = |flags: Flags| {
+        Configuration::read(Sources { flags, ..Sources::default() }).unwrap_err().to_string()
+    };
     let wrong = || vec!["wrong:".to_owned()];
     assert!(say(Flags { set: wrong(), ..Flags::default() }).starts_with("--set: "));
     assert!(say(Flags { env: wrong(), ..Flags::default() }).starts_with("--env: "));
