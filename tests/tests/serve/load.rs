@@ -1,11 +1,13 @@
 //! Deployments while five hundred connections are at work.
 
-use futures_util::future::join_all;
-use tokio::sync::watch;
-use tokio_tungstenite::tungstenite::Message;
-use wshost_tests::{Client, Crowd, Host, Mode, counting};
+use std::time::Duration;
 
-use crate::{Plugins, deployed, nth_version, open, version};
+use futures_util::future::join_all;
+use tokio::{sync::watch, time::interval};
+use tokio_tungstenite::tungstenite::Message;
+use wshost_tests::{Client, Crowd, Host, Mode, Signal, counting};
+
+use crate::{Plugins, deployed, digest, nth_version, open, version};
 
 const CONNECTIONS: usize = 500;
 const DEPLOYMENTS: u8 = 50;
@@ -18,6 +20,8 @@ async fn host(plugins: &Plugins, on_deploy: &str) -> Host {
 
 async fn deploy(plugins: &Plugins, host: &Host, number: u8) {
     plugins.put("scripted.wasm", nth_version("scripted", number));
+    // At once, and not when it was the same for two looks.
+    host.signal(Signal::HUP);
     // The first was there at the start.
     deployed(host, usize::from(number) + 1).await;
 }
@@ -56,6 +60,32 @@ async fn nothing_is_lost_where_connections_move() {
     let moved = CONNECTIONS as u64 * u64::from(DEPLOYMENTS);
     assert!(host.metric("wshost_migrations_total", &["result=\"moved\""]).await >= moved);
     assert_eq!(host.metric("wshost_migrations_total", &["result=\"stayed\""]).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_where_a_plugin_is_replaced_faster_than_it_can_be_served() {
+    let plugins = Plugins::new();
+    let host = host(&plugins, "migrate").await;
+    let asks = (0..CONNECTIONS).map(|_| Mode::HTTP1.ask(&host).target("/scripted"));
+    let mut crowd = Crowd::open(asks, counting).await;
+    let mut pace = interval(Duration::from_millis(100));
+    let mut number = 0;
+    while number < DEPLOYMENTS {
+        crowd
+            .beside(async || {
+                pace.tick().await;
+                number += 1;
+                plugins.put("scripted.wasm", nth_version("scripted", number));
+                if number % 10 == 0 {
+                    host.signal(Signal::HUP);
+                }
+            })
+            .await;
+    }
+    // The last one is served in the end.
+    host.log().line_with(&["plugin deployed", &digest(&nth_version("scripted", number))]).await;
+    crowd.round().await;
+    crowd.leave().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,6 +4,7 @@
 
 mod beside;
 mod deploying;
+mod files;
 mod load;
 
 use std::{
@@ -11,6 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use wshost_tests::{Client, Host, HostBuilder, Mode, guest};
 
@@ -56,6 +58,11 @@ fn next_version(name: &str) -> Vec<u8> {
 fn nth_version(name: &str, number: u8) -> Vec<u8> {
     let section = [0, 6, 4, b'n', b'e', b'x', b't', number];
     [&version(name)[..], &section].concat()
+}
+
+/// What names a version: its file's SHA-256, in hexadecimal digits.
+fn digest(file: &[u8]) -> String {
+    Sha256::digest(file).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 async fn open(mode: Mode, host: &Host, path: &str) -> Client {
