@@ -224,7 +224,7 @@ fn list(directory: &Path) -> io::Result<Listed> {
         let is_plugin = path.extension().is_some_and(|extension| extension == "wasm")
             && !name.starts_with('.')
             && name.len() <= NAME_MAX_BYTES;
-        if is_plugin && let Some(stamp) = Stamp::of(&path)? {
+        if is_plugin && let Some(stamp) = Stamp::of(&path) {
             listed.insert(name, (path, stamp));
         }
     }

@@ -3,7 +3,7 @@
 use std::{fs::Metadata, io, os::unix::fs::MetadataExt as _, path::Path};
 
 /// What tells a file from another, and from itself before it was written to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct File {
     device: u64,
     inode: u64,
@@ -33,19 +33,18 @@ impl From<&Metadata> for File {
 
 impl Stamp {
     /// Of the plugin in this file. None: it is gone, or nothing that is read.
-    pub(super) fn of(component: &Path) -> io::Result<Option<Self>> {
-        // Follows symbolic links: deploying by moving one is usual.
-        let found = file(component)?;
-        let configuration = file(&component.with_extension("toml"))?;
-        Ok(found.map(|component| Self { component, configuration }))
+    pub(super) fn of(component: &Path) -> Option<Self> {
+        let configuration = file(&component.with_extension("toml"));
+        file(component).map(|component| Self { component, configuration })
     }
 }
 
-fn file(path: &Path) -> io::Result<Option<File>> {
+/// Follows symbolic links: deploying by moving one is usual.
+fn file(path: &Path) -> Option<File> {
     match std::fs::metadata(path) {
-        Ok(metadata) if metadata.is_file() => Ok(Some((&metadata).into())),
-        Ok(_) => Ok(None),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+        Ok(metadata) => metadata.is_file().then(|| (&metadata).into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        // Whoever loads it will say why it can't be read.
+        Err(_) => Some(File::default()),
     }
 }

@@ -21,6 +21,7 @@ async fn a_link_is_followed_and_deployed_by_being_changed() {
     symlink(elsewhere.path().join("none"), plugins.file("dangling.wasm")).unwrap();
     symlink(plugins.file("round.wasm"), plugins.file("round.wasm")).unwrap();
     let host = plugins.host().start().await;
+    host.log().line_with(&["ERROR", "not deployed", "plugin=round"]).await;
     let mut client = open(Mode::HTTP1, &host, "/scripted").await;
     assert_eq!(client.ask("count").await, "count 1");
     symlink(elsewhere.path().join("2"), plugins.file(".new")).unwrap();
