@@ -75,8 +75,9 @@ async fn host(
     let scheme = if tls.is_some() { "wss" } else { "ws" };
     let url = format!("{scheme}://{}/", listener.local_addr()?);
     let host = Host::new(config.clone(), sites, tls.clone(), edge(&keys), metrics);
-    announce(&url)?;
+    // Before it is announced: who reads that may ask for it at once.
     internal.set_ready(true);
+    announce(&url)?;
     notify.ready(&url);
     tokio::spawn(notify.clone().watchdog());
     let apply = |keys: &HostKeys| apply(keys, &host, tls.as_ref(), &log);
