@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 use tempfile::TempDir;
-use wshost_tests::{Host, Mode, guest};
+use wshost_tests::{Host, Mode, Signal, guest};
 
 /// The line that contains this, as the object that it is.
 async fn object_with(host: &Host, part: &str) -> Map<String, Value> {
@@ -84,4 +84,25 @@ async fn each_plugin_has_its_own_level() {
         "WARN guest::quiet: warn line",
     ];
     assert_eq!(lines, expected);
+}
+
+#[tokio::test]
+async fn a_filter_that_changes_counts_for_who_is_there() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("wshost.toml");
+    let configure = |filter| std::fs::write(&file, format!("[host]\nlog = \"{filter}\"")).unwrap();
+    configure("info");
+    let host = Host::of("scripted").argument("--config").argument(file.to_str().unwrap());
+    let host = host.log_as_configured().start().await;
+    let mut client = Mode::HTTP1.ask(&host).open().await;
+    client.say("log:debug:before").await;
+    assert_eq!(client.ask("count").await, "count 1");
+    configure("info,guest::scripted=debug");
+    host.signal(Signal::HUP);
+    host.log().line_with(&["reloaded"]).await;
+    client.say("log:debug:after;log:trace:too much").await;
+    assert_eq!(client.ask("count").await, "count 2");
+    host.log().line_with(&["guest::scripted: after"]).await;
+    assert!(host.log().lines_with(&["before"]).is_empty());
+    assert!(host.log().lines_with(&["too much"]).is_empty());
 }
