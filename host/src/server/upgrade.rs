@@ -95,7 +95,7 @@ fn trace(
         authority,
         tls,
         peer,
-        client: host.edge.client(peer, request.headers()),
+        client: host.edge().client(peer, request.headers()),
     })
 }
 

@@ -114,6 +114,7 @@ impl Totals {
             told("timer_bytes", "The payloads of timers", &self.timer_bytes),
             told("subscriptions", "Subscriptions to topics", &self.subscriptions),
             told("mailbox_bytes", "What waits in mailboxes", &self.mail_bytes),
+            told("response_bytes", "Responses of handlers on their way", &self.response_bytes),
             told("callbacks_waiting", "Callbacks that wait in host calls", &self.waiting),
         ]
     }
