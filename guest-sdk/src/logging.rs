@@ -9,7 +9,8 @@ struct HostLog;
 
 impl Log for HostLog {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.level() <= log::max_level()
+        // Asked each time, as the operator may change it at any time.
+        host::max_level().is_some_and(|max| metadata.level() <= max)
     }
 
     fn log(&self, record: &Record<'_>) {
@@ -29,8 +30,7 @@ impl Log for HostLog {
 /// already stays.
 pub(crate) fn install() {
     if log::set_logger(&HostLog).is_ok() {
-        let filter = host::max_level().map_or(LevelFilter::Off, |level| level.to_level_filter());
-        log::set_max_level(filter);
+        log::set_max_level(LevelFilter::Trace);
     }
     #[cfg(target_arch = "wasm32")]
     std::panic::set_hook(Box::new(|info| {

@@ -114,7 +114,7 @@ impl Host {
 
     /// What `terminate` of the `scripted` guest was told.
     pub async fn terminated(&self, connection: &str) -> String {
-        let line = self.log.line_with(&["guest: terminate ", connection]).await;
+        let line = self.log.line_with(&["guest::", ": terminate ", connection]).await;
         reason_in(&line)
     }
 
@@ -125,6 +125,19 @@ impl Host {
     pub async fn internal(&self, path: &str) -> String {
         let address = self.internal_address().await;
         exchange(address, format!("GET {path} HTTP/1.1\r\nHost: here\r\n\r\n")).await
+    }
+
+    /// All its metrics, as a scraper gets them that accepts this media type.
+    ///
+    /// # Panics
+    /// If it does not tell.
+    pub async fn metrics(&self, accept: &str) -> String {
+        let address = self.internal_address().await;
+        let request = format!("GET /metrics HTTP/1.1\r\nHost: here\r\nAccept: {accept}\r\n\r\n");
+        let response = exchange(address, request).await;
+        let (head, metrics) = response.split_once("\r\n\r\n").expect("it answers");
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        metrics.to_owned()
     }
 
     /// Where it tells that.
@@ -143,7 +156,7 @@ impl Host {
     /// # Panics
     /// If the host does not tell.
     pub async fn metric(&self, name: &str, labels: &[&str]) -> u64 {
-        let metrics = self.internal("/metrics").await;
+        let metrics = self.metrics("application/openmetrics-text").await;
         assert!(metrics.ends_with("# EOF\n"), "no metrics, but {metrics}");
         let of_name = |line: &&str| {
             let rest = line.strip_prefix(name).unwrap_or_default();
@@ -231,7 +244,7 @@ impl Host {
 }
 
 fn reason_in(line: &str) -> String {
-    let reason = line.split("guest: terminate ").nth(1).unwrap_or_default();
+    let reason = line.split(": terminate ").nth(1).unwrap_or_default();
     reason.split(" plugin=").next().unwrap_or_default().to_owned()
 }
 

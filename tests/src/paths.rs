@@ -15,7 +15,8 @@ pub fn program() -> PathBuf {
 }
 
 /// The host, to be started: of the variables of this process it has none that are the
-/// host's, so that what a developer sets for others changes no test.
+/// host's or OpenTelemetry's, so that what a developer sets for others changes no test.
+/// It logs text.
 ///
 /// # Panics
 /// If it is not built.
@@ -31,10 +32,11 @@ pub(crate) fn command_by(mut starter: Command) -> Command {
 
 fn without_variables(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("WSHOST_") {
+        if ["WSHOST_", "OTEL_"].iter().any(|of| name.to_string_lossy().starts_with(of)) {
             command.env_remove(name);
         }
     }
+    command.env("WSHOST_LOG_FORMAT", "text");
     command
 }
 

@@ -126,7 +126,7 @@ async fn how_many_wait_in_host_calls_is_limited(mode: Mode) {
     let mut second = mode.ask(&host).open().await;
     // It waits when its log has this line, and for longer than the test takes.
     first.say("log:info:waits;wait:20000").await;
-    host.log().line_with(&["guest: waits"]).await;
+    host.log().line_with(&["guest::scripted: waits"]).await;
     second.say("wait:20000").await;
     second.closed_with(1011).await;
     host.log().line_with(&["WARN", "code=1011", "(plugin_waiting_max)"]).await;
@@ -163,7 +163,7 @@ async fn who_was_in_the_background_is_reached_afterwards(mode: Mode) {
     let (from, to) = (sender.id().await, busy.id().await);
     for round in 0..5 {
         busy.say(&format!("log:info:begun {round};times:100000:unsub:nothing")).await;
-        host.log().line_with(&[&format!("guest: begun {round}")]).await;
+        host.log().line_with(&[&format!("guest::scripted: begun {round}")]).await;
         let during = format!("send:{to}:during {round};text:sent");
         assert_eq!(sender.ask(during).await, "sent");
         busy.texts(&["times 100000", &format!("direct {from} during {round}")]).await;

@@ -52,7 +52,7 @@ async fn ends_well(mode: Mode, signal: Signal) {
     }
     let status = host.end().await;
     assert_eq!(status.code(), Some(0), "{status}");
-    assert_eq!(host.log().lines_with(&["guest: terminate shutdown"]).len(), 20);
+    assert_eq!(host.log().lines_with(&["guest::scripted: terminate shutdown"]).len(), 20);
     host.log().line_with(&["closing 20 connections"]).await;
     assert_eq!(host.log().lines_with(&["cut off"]), [""; 0]);
 }

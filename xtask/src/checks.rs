@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::{
     autobahn,
     build::{self, cargo, run},
-    deny, fuzz, python,
+    deny, fuzz, promtool, python,
 };
 
 /// Runs all checks and tests, the quick ones first.
@@ -16,6 +16,7 @@ pub(crate) fn all() -> Result<()> {
     build::guests()?;
     build::host()?;
     let python = python::environment()?;
+    let promtool = promtool::program()?;
     // One profile for everything: the compiler in the host is built once.
     run(&mut cargo(&[
         "clippy",
@@ -31,6 +32,7 @@ pub(crate) fn all() -> Result<()> {
         .env("RUSTDOCFLAGS", "--deny warnings"))?;
     run(cargo(&["test", "--release", "--workspace", "--locked"])
         .env("WSHOST_TEST_PYTHON", python)
+        .env("WSHOST_TEST_PROMTOOL", promtool)
         // Most of a test is waiting.
         .env("RUST_TEST_THREADS", "6"))?;
     fuzz::fuzz(&fuzz::targets()?, fuzz::SHORT)?;

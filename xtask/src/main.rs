@@ -6,6 +6,7 @@ mod build;
 mod checks;
 mod deny;
 mod fuzz;
+mod promtool;
 mod python;
 mod server;
 

@@ -27,6 +27,7 @@ use self::body::Bounded;
 use super::CapabilityError;
 use crate::{
     config::{Config, HttpHost},
+    messaging::ConnectionId,
     observe::{Seldom, printable},
 };
 
@@ -62,7 +63,7 @@ impl Http {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls().map_err(CapabilityError::Tls)?)
+            .with_tls_config(trusting_the_system().map_err(CapabilityError::Tls)?)
             .https_or_http()
             .enable_http1()
             .wrap_connector(tcp);
@@ -82,32 +83,34 @@ impl Http {
         })
     }
 
-    /// Sends a request. The response's body comes as it is read.
+    /// Sends a request for this connection. The response's body comes as it is read.
     ///
     /// # Errors
     /// At once: [`Error::HttpRequestDenied`], [`Error::ConnectionLimitReached`]. From
     /// the future: what became of the request.
     pub fn send(
         &self,
+        connection: ConnectionId,
         request: Request<WasiBody>,
         options: Option<RequestOptions>,
     ) -> Result<impl Future<Output = Result<Response<WasiBody>, Error>> + Send + use<>, Error> {
-        self.check(request.uri())?;
+        self.check(connection, request.uri())?;
         let place = self.under_way.clone().try_acquire_owned();
         let place = place.map_err(|_| Error::ConnectionLimitReached)?;
         let deadline = Instant::now() + self.time_max;
         let head = options.and_then(|options| options.first_byte_timeout);
         let head = head.map_or(deadline, |time| deadline.min(Instant::now() + time));
         let (sent, response_max_bytes) = (self.client.request(request), self.response_max_bytes);
+        let plugin = self.plugin.clone();
         Ok(async move {
             let response = timeout_at(head, sent).await.map_err(|_| Error::HttpResponseTimeout)?;
-            let response = response.map_err(|error| error::of(&error))?;
+            let response = response.map_err(|error| error::of(&plugin, connection, &error))?;
             Ok(response.map(|body| Bounded::new(body, response_max_bytes, deadline, place).boxed()))
         })
     }
 
     /// Checks that a request's host is granted.
-    fn check(&self, uri: &Uri) -> Result<(), Error> {
+    fn check(&self, connection: ConnectionId, uri: &Uri) -> Result<(), Error> {
         let default_port = if uri.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
         let authority = uri.authority().ok_or(Error::HttpRequestUriInvalid)?;
         let (host, port) = (authority.host(), authority.port_u16().unwrap_or(default_port));
@@ -119,14 +122,18 @@ impl Http {
         if let Some(others) = self.denial_said.say() {
             let port = if port == default_port { String::new() } else { format!(":{port}") };
             let host = printable(host, NAME_MAX_BYTES);
-            tracing::warn!(plugin = %self.plugin, others,
+            tracing::warn!(plugin = %self.plugin, %connection, others,
                 "an HTTP request to a host that is not granted; to grant it: http = [\"{host}{port}\"]");
         }
         Err(Error::HttpRequestDenied)
     }
 }
 
-fn tls() -> Result<ClientConfig, tokio_rustls::rustls::Error> {
+/// TLS for a client that trusts the authorities which the system trusts.
+///
+/// # Errors
+/// There is no version of TLS to speak.
+pub fn trusting_the_system() -> Result<ClientConfig, tokio_rustls::rustls::Error> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))

@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use thiserror::Error;
 
 pub use directories::Directory;
-pub use http::Http;
+pub use http::{Http, trusting_the_system};
 
 use crate::{
     config::PluginConfig,

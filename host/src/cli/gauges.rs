@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
+
 use crate::{
     observe::{Metrics, metrics::Kind},
     server::{Common, Sites},
@@ -32,6 +34,7 @@ pub(super) fn watch(metrics: &Metrics, sites: &Arc<Sites>) {
     gauge("snapshots_spilled_bytes", "What they take", |common| {
         common.snapshots.stats().disk.bytes
     });
+    metrics.watch_runtime(Handle::current());
     let sites = sites.clone();
     let help = "Messages and published frames that found no room in a mailbox";
     metrics.watch("mail_dropped", help, Kind::Counter, move || {

@@ -17,7 +17,7 @@ use crate::{
     deploy::{self, Deployments, Reloader},
     hibernation::{Settings, SnapshotStore, Spill},
     key_value::Stores,
-    observe::{self, Log, Metrics, internal::Internal},
+    observe::{self, Log, Metrics, Traces, internal::Internal},
     plugin::{Cache, Compiler, Loader, THIS_PROGRAM},
     sandbox,
     server::{
@@ -40,7 +40,8 @@ pub(super) fn run(
 ) -> Result<()> {
     // First: it changes the environment.
     let sockets = Sockets::take()?;
-    let log = observe::log_to_stderr(observe::log_filter(&configuration.keys().log)?)?;
+    let keys = configuration.keys();
+    let log = observe::log_to_stderr(observe::log_filter(&keys.log)?, keys.log_format)?;
     let given = Given { sockets, notify: Notify::from_environment()?, log };
     background::start()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -60,6 +61,7 @@ async fn host(
     let (reloader, reloads) = deploy::reloads();
     let metrics = Arc::<Metrics>::default();
     let internal = Internal::new(metrics.clone());
+    let traces = Traces::from_environment(&metrics)?;
     let keys = configuration.keys().clone();
     tell(&internal, sockets.internal, &keys).await?;
     let config = Arc::new(configuration.host().clone());
@@ -74,7 +76,8 @@ async fn host(
     loaded?;
     let scheme = if tls.is_some() { "wss" } else { "ws" };
     let url = format!("{scheme}://{}/", listener.local_addr()?);
-    let host = Host::new(config.clone(), sites, tls.clone(), edge(&keys), metrics);
+    let edge_now = edge(&keys);
+    let host = Host::new(config.clone(), sites, tls.clone(), edge_now, metrics, traces.clone());
     // Before it is announced: who reads that may ask for it at once.
     internal.set_ready(true);
     announce(&url)?;
@@ -91,6 +94,9 @@ async fn host(
     signals.unless(serving).await;
     internal.set_ready(false);
     stop(&host, &config, &mut signals, &notify).await;
+    if let Some(traces) = traces {
+        signals.unless(traces.shut_down()).await;
+    }
     Ok(())
 }
 

@@ -15,7 +15,7 @@ use clap::ValueEnum as _;
 use ipnet::IpNet;
 
 use super::{nearest::nearest, settings::SettingError};
-use crate::server::ProxyHeader;
+use crate::{observe::LogFormat, server::ProxyHeader};
 
 /// The form of a key's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,6 +156,8 @@ host_keys! {
     internal: Option<SocketAddr> = None, "ADDRESS:PORT";
     /// What to log: a level, or levels by target as in `info,guest=debug`.
     log: String = "info".into(), "FILTER", live;
+    /// How lines of the log are written: `auto` is text on a terminal, else JSON.
+    log_format: LogFormat = LogFormat::Auto, "auto|text|json";
     /// Where compiled code is kept between runs; without it in the user's cache, the
     /// directory `wshost`.
     cache: Option<PathBuf> = None, "DIRECTORY";
@@ -237,6 +239,16 @@ impl fmt::Display for ProxyHeader {
             Self::XForwardedFor => "x-forwarded-for",
             Self::Forwarded => "forwarded",
         })
+    }
+}
+
+impl One for LogFormat {
+    const SHAPE: Shape = Shape::Text;
+    fn read_one(text: &str) -> Option<Self> {
+        Self::from_str(text, false).ok()
+    }
+    fn write_one(&self) -> String {
+        self.to_string()
     }
 }
 

@@ -402,6 +402,9 @@ settings! {
     /// How many lines all connections of a plugin log a second; more are dropped and
     /// counted.
     plugin_log_lines_max_per_second: u32 = 1_000, 1 => 10_000_000;
+    /// Of how many callbacks a second a connection has spans, if it is traced; those that
+    /// fail have one anyway.
+    trace_callbacks_max_per_second: u32 = 10, 0 => 1_000_000;
     /// How many HTTP requests a plugin's connections have under way together. One
     /// more fails with `connection-limit-reached`.
     http_requests_max: usize = 100, 1 => 100_000;

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     background,
     messaging::{Mail, Mailbox, Urgent},
+    observe::traces::{Begun, Failure},
     sandbox::{
         CallError, Instance, Phase,
         timers::Fired,
@@ -133,13 +134,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         patience: Patience,
         call: impl AsyncFnOnce(&mut Instance) -> Result<R, CallError>,
     ) -> Result<R, Ending> {
-        let Self { wire, shared, mailbox, guest, .. } = self;
-        let passed_on = published.then_some(&**mailbox);
-        let called = pin!(async {
-            let instance = guest.wake(shared, mailbox.id, patience).await.map_err(Ending::Wake)?;
-            call(instance).await.map_err(|error| Ending::Call(callback, error))
-        });
-        drive(wire, &shared.plugin.tenant, passed_on, called).await
+        let slept = !self.guest.is_awake();
+        let begun = self.trace().map(|_| Begun::now(slept));
+        let called = {
+            let Self { wire, shared, mailbox, guest, .. } = self;
+            let passed_on = published.then_some(&**mailbox);
+            let called = pin!(async {
+                let woken = guest.wake(shared, mailbox.id, patience).await;
+                let instance = woken.map_err(Ending::Wake)?;
+                call(instance).await.map_err(|error| Ending::Call(callback, error))
+            });
+            drive(wire, &shared.plugin.tenant, passed_on, called).await
+        };
+        if let Some(begun) = begun {
+            self.traced(callback, begun, called.as_ref().err());
+        }
+        called
+    }
+
+    /// A callback of one that is traced has returned, or failed.
+    fn traced(&mut self, callback: &'static str, begun: Begun, failed: Option<&Ending>) {
+        let max_per_second = self.shared.config.trace_callbacks_max_per_second;
+        let failed = failed.and_then(|ending| Some((ending.failure()?, ending.describe())));
+        let failure = failed.as_ref().map(|(kind, why)| Failure { kind, why });
+        if let Some(trace) = self.trace() {
+            trace.callback(callback, begun, failure.as_ref(), max_per_second);
+        }
     }
 
     /// Carries out what a callback returned and asked for: first its frames, as

@@ -6,7 +6,11 @@ use std::{future::poll_fn, time::Duration};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Connection, ending::Ending, wire::Wire};
-use crate::{observe::printable, sandbox::types::Callbacks, tenant::Tenant};
+use crate::{
+    observe::{Trace, printable, traces::Ended},
+    sandbox::types::Callbacks,
+    tenant::Tenant,
+};
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Ends the connection. The instance is gone before the peer is waited for.
@@ -18,7 +22,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         {
             self.record(&failed);
         }
-        let seldom = self.seldom.take().unwrap_or_default();
+        let mut seldom = self.seldom.take().unwrap_or_default();
+        // Its span ends when this is dropped: after the closing handshake.
+        let _trace = seldom.trace.take().map(|trace| ended(trace, &ending));
         self.shared.hub.leave(self.mailbox.id, &seldom.subscribed);
         let dropped = self.mailbox.close();
         if dropped > 0 {
@@ -27,8 +33,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             tracing::debug!(%plugin, %connection, dropped, "published frames were dropped: the peer read too slowly");
         }
         let Self { shared, mut wire, guest, .. } = *self;
-        drop(guest);
         let tenant = &shared.plugin.tenant;
+        let _closing = tenant.metrics.connections.closing();
+        drop(guest);
         let code = ending.close_frame().map(|frame| frame.code().get());
         tenant.metrics.closed(ending.side(), code);
         if ending.peer_is_there() {
@@ -70,6 +77,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             tracing::debug!(%plugin, %connection, code, reason, sleeps, "connection ended: {why}");
         }
     }
+}
+
+/// The span of a connection, which knows how that has ended.
+fn ended(mut trace: Box<Trace>, ending: &Ending) -> Box<Trace> {
+    let close = ending.close_frame();
+    trace.ended(&Ended {
+        side: ending.side(),
+        why: &ending.describe(),
+        code: close.as_ref().map(|frame| frame.code().get()),
+        reason: close.as_ref().map_or("", |frame| frame.reason()),
+        failure: ending.failure(),
+    });
+    trace
 }
 
 /// Writes what is queued, the Close last; waits for the peer's Close; says that

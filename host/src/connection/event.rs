@@ -47,7 +47,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         loop {
             let tenant = &self.shared.plugin.tenant;
-            self.wire.write_some(cx, &self.shared.config);
+            self.wire.write_some(cx, &self.shared.plugin.tenant);
             let room = self.wire.room(&self.shared.config);
             match self.mailbox.poll_urgent(cx, room.unwrap_or(0)) {
                 Some(Urgent::Shutdown) => return Poll::Ready(Event::End(Ending::Shutdown)),

@@ -26,6 +26,7 @@ use crate::{
     config::Config,
     hibernation::{Lost, Slot, Snapshot, Ticket},
     messaging::ConnectionId,
+    observe::metrics::InState,
     sandbox::{CallError, Effect, Instance, KeptRequest, Ledger, Phase, RestoreError, StaysAwake},
 };
 
@@ -51,6 +52,7 @@ struct Awake {
     // Dropped in this order: the slot is free when the instance is gone.
     instance: Instance,
     slot: Slot,
+    _counted: InState,
     /// When its last callback was begun, and what it said. None: it can't be put
     /// to sleep before the next one has returned.
     rest: Option<(Instant, Hibernate)>,
@@ -117,12 +119,13 @@ impl WakeError {
 }
 
 impl Guest {
-    /// An instance that `init` was called in.
+    /// An instance that `init` was called in, counted as one that is awake.
     #[must_use]
-    pub fn new(mut instance: Instance, slot: Slot) -> Self {
+    pub fn new(mut instance: Instance, slot: Slot, counted: InState) -> Self {
         // From here on the handler can ask for everything.
         instance.ledger().phase = Phase::Open;
-        let awake = Awake { instance, slot, rest: Some((Instant::now(), Hibernate::No)) };
+        let rest = Some((Instant::now(), Hibernate::No));
+        let awake = Awake { instance, slot, _counted: counted, rest };
         Self { state: State::Awake(Box::new(awake)), sleeps: 0 }
     }
 
@@ -282,7 +285,7 @@ impl Guest {
         let State::Awake(awake) = mem::replace(&mut self.state, State::Gone) else {
             return Err(WakeError::Gone.into());
         };
-        let Awake { mut instance, slot, rest } = *awake;
+        let Awake { mut instance, slot, _counted, rest } = *awake;
         let rest = if slept { Some((Instant::now(), Hibernate::Asked)) } else { rest };
         let before = match instance.hibernate().await {
             Ok(before) => before,
@@ -290,7 +293,7 @@ impl Guest {
                 return Err(WakeError::Restore(error.into()).into());
             }
             Err(why) => {
-                self.state = State::Awake(Box::new(Awake { instance, slot, rest }));
+                self.state = State::Awake(Box::new(Awake { instance, slot, _counted, rest }));
                 return Err(Refused::StaysAwake(why).into());
             }
         };
@@ -312,7 +315,7 @@ impl Guest {
                 (back.map_err(WakeError::Restore)?, Err(refused.into()))
             }
         };
-        self.state = State::Awake(Box::new(Awake { instance, slot, rest }));
+        self.state = State::Awake(Box::new(Awake { instance, slot, _counted, rest }));
         outcome
     }
 }
@@ -353,6 +356,7 @@ impl Awake {
             return Ok(self.stay());
         };
         tracing::trace!(plugin = %shared.plugin.name, connection = %id, bytes, "asleep");
+        shared.plugin.tenant.metrics.snapshots.observe(bytes);
         let Self { instance, slot, .. } = *self;
         let ledger = instance.into_ledger();
         drop(slot);
@@ -374,6 +378,7 @@ impl Asleep {
         let ledger = self.ledger.unwrap_or_else(|| Box::new(Ledger::after(self.last_timer)));
         background::enter_with(snapshot.len_bytes()).await;
         let instance = shared.plugin.template.restore(id, ledger, &snapshot).await?;
-        Ok(Awake { instance, slot, rest: None })
+        let _counted = shared.plugin.tenant.metrics.connections.awake();
+        Ok(Awake { instance, slot, _counted, rest: None })
     }
 }

@@ -43,6 +43,7 @@ pub use self::{
 use crate::{
     background::{self, Level},
     messaging::{ConnectionId, Mailbox},
+    observe::Trace,
     sandbox::{Effect, KeptRequest, types::Callbacks},
     websocket::{Agreed, ControlPayload, Message},
 };
@@ -71,6 +72,8 @@ struct Seldom {
     request: Option<KeptRequest>,
     /// Whether it stays with its version, come what may.
     stays: bool,
+    /// Its span, if it is traced.
+    trace: Option<Box<Trace>>,
 }
 
 /// What a connection is made of.
@@ -91,12 +94,14 @@ pub struct Parts<S> {
     pub early: Bytes,
     /// What it was opened by, if it may move to another version of its plugin.
     pub request: Option<KeptRequest>,
+    /// Its span, if it is traced.
+    pub trace: Option<Box<Trace>>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Puts one together, and makes it known to others.
     pub fn new(parts: Parts<S>) -> Self {
-        let Parts { id, shared, options, agreed, guest, stream, early, request } = parts;
+        let Parts { id, shared, options, agreed, guest, stream, early, request, trace } = parts;
         let takes_mail = options.callbacks.contains(Callbacks::INFO);
         let mailbox = Arc::new(Mailbox::new(id, shared.plugin.tenant.clone(), takes_mail));
         shared.hub.join(&mailbox);
@@ -105,6 +110,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
         let wire = Wire::new(stream, &early, &options, agreed.as_ref(), &shared.config);
         shared.plugin.tenant.metrics.opened.inc();
+        let has_seldom = request.is_some() || trace.is_some();
         Self {
             shared,
             mailbox,
@@ -113,8 +119,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             wire,
             clocks: Clocks::default(),
             mail_has_turn: false,
-            seldom: request
-                .map(|request| Box::new(Seldom { request: Some(request), ..Seldom::default() })),
+            seldom: has_seldom.then(|| Box::new(Seldom { request, trace, ..Seldom::default() })),
         }
     }
 
@@ -163,6 +168,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     async fn rest(&mut self) -> Result<(), Ending> {
         self.wire.rest();
         self.guest.sleep(&self.shared, self.mailbox.id).await.map_err(Ending::Sleep)
+    }
+
+    /// Its span, if it is traced.
+    fn trace(&mut self) -> Option<&mut Trace> {
+        self.seldom.as_mut()?.trace.as_deref_mut()
     }
 
     /// Does what host calls asked for, letting others have their turn.

@@ -188,9 +188,9 @@ impl Member {
         // From here on it is given back when this is dropped.
         let member = Self { shared: shared.clone(), peer };
         let tenant = &shared.plugin.tenant;
-        let before = tenant.metrics.connections.inc();
+        let before = tenant.metrics.connections.enter();
         match tenant.config.connections_max_per_plugin {
-            Limit::Of(max) if before.cast_unsigned() >= max => Err("connections_max_per_plugin"),
+            Limit::Of(max) if before as u64 >= max => Err("connections_max_per_plugin"),
             _ => Ok(member),
         }
     }
@@ -213,7 +213,7 @@ impl Deref for Member {
 
 impl Drop for Member {
     fn drop(&mut self) {
-        self.shared.plugin.tenant.metrics.connections.dec();
+        self.shared.plugin.tenant.metrics.connections.leave();
         self.shared.places.leave(self.peer);
     }
 }

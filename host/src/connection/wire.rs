@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     config::{Config, RatePolicy},
+    observe::metrics::Level,
     tenant::Tenant,
     websocket::{
         Agreed, CloseFrame, DecodeError, Decoder, Encoder, Message, SendQueue, SharedFrame,
@@ -70,6 +71,35 @@ struct AtHand {
     inbox_bytes: usize,
     /// What waits to be written.
     queue: SendQueue,
+    /// What the metrics know of it. None: it was all written at once.
+    told: Option<Told>,
+}
+
+/// What the metrics know of a queue, until this is dropped.
+#[derive(Debug)]
+struct Told {
+    levels: Level,
+    bytes: usize,
+}
+
+impl Told {
+    fn nothing(levels: Level) -> Self {
+        Self { levels, bytes: 0 }
+    }
+
+    fn set(&mut self, bytes: usize) {
+        if bytes != self.bytes {
+            self.levels.add(bytes);
+            self.levels.sub(self.bytes);
+            self.bytes = bytes;
+        }
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.set(0);
+    }
 }
 
 impl AtHand {
@@ -182,7 +212,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     pub(super) fn rest(&mut self) {
         self.encoder.reset();
         self.at_hand = self.at_hand.take().filter(|at_hand| {
-            let AtHand { input, inbox, inbox_bytes: _, queue } = &**at_hand;
+            let AtHand { input, inbox, queue, .. } = &**at_hand;
             !(input.is_empty() && inbox.is_empty() && queue.is_empty())
         });
     }
@@ -415,7 +445,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     pub(super) fn pump(&mut self, cx: &mut Context<'_>, tenant: &Tenant) {
         let config = &tenant.config;
         loop {
-            self.write_some(cx, config);
+            self.write_some(cx, tenant);
             let at_hand = self.at_hand();
             let before = at_hand.inbox.len();
             // Without room for the handler, what was read is not decoded either.
@@ -441,7 +471,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// be is dropped, and the failure is the peer's end, behind what it has sent.
     ///
     /// A peer that is held back, and takes what it gets, is not silent.
-    pub(super) fn write_some(&mut self, cx: &mut Context<'_>, config: &Config) {
+    pub(super) fn write_some(&mut self, cx: &mut Context<'_>, tenant: &Tenant) {
         let before = self.queued_bytes();
         if let Poll::Ready(Err(error)) = self.poll_write(cx) {
             self.at_hand().queue = SendQueue::default();
@@ -450,8 +480,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                 self.end(End::Io(error));
             }
         }
-        if before > config.send_queue_high_bytes && self.queued_bytes() < before {
+        if before > tenant.config.send_queue_high_bytes && self.queued_bytes() < before {
             self.last_read = Instant::now();
+        }
+        self.tell_queued(tenant);
+    }
+
+    /// Has the metrics know what waits: mostly nothing does, and nothing is told.
+    fn tell_queued(&mut self, tenant: &Tenant) {
+        let Some(at_hand) = &mut self.at_hand else { return };
+        let bytes = at_hand.queue.len_bytes();
+        if bytes == 0 {
+            at_hand.told = None;
+        } else {
+            let levels = &tenant.metrics.send_queues;
+            at_hand.told.get_or_insert_with(|| Told::nothing(levels.clone())).set(bytes);
         }
     }
 

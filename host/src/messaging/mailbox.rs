@@ -130,6 +130,7 @@ impl Mailbox {
         let waiting = inside.waiting.get_or_insert_default();
         let Err(setting) = self.make_room(waiting, mail.bytes()) else {
             waiting.mail.push_back(mail);
+            self.tenant.metrics.mail.add(1);
             self.ring(inside);
             return Left::Waiting;
         };
@@ -186,8 +187,8 @@ impl Mailbox {
                 let first = inside.frames_dropped == 1;
                 drop(inside);
                 if first {
-                    let connection = self.id;
-                    tracing::debug!(%connection, "published frames are dropped: the peer reads too slowly (send_queue_max_bytes)");
+                    let (plugin, connection) = (&self.tenant.name, self.id);
+                    tracing::debug!(%plugin, %connection, "published frames are dropped: the peer reads too slowly (send_queue_max_bytes)");
                 }
             }
         }
@@ -278,6 +279,7 @@ impl Mailbox {
         let mail = waiting.mail.pop_front()?;
         waiting.mail_bytes -= mail.bytes();
         self.tenant.totals.mail_bytes.give(mail.bytes());
+        self.tenant.metrics.mail.sub(1);
         Some(mail)
     }
 
@@ -287,7 +289,9 @@ impl Mailbox {
         let Some(waiting) = &mut inside.waiting else { return };
         let of_it =
             |mail: &Mail| matches!(mail, Mail::Published { topic: of, .. } if **of == *topic);
+        let before = waiting.mail.len();
         waiting.mail.retain(|mail| !of_it(mail));
+        self.tenant.metrics.mail.sub(before - waiting.mail.len());
         let left = waiting.mail.iter().map(Mail::bytes).sum();
         self.tenant.totals.mail_bytes.give(waiting.mail_bytes - left);
         waiting.mail_bytes = left;
@@ -299,8 +303,10 @@ impl Mailbox {
         let mut inside = self.lock();
         let before = std::mem::replace(&mut *inside, Inside { closed: true, ..Inside::default() });
         drop(inside);
-        let bytes = before.waiting.map_or(0, |waiting| waiting.mail_bytes);
-        self.tenant.totals.mail_bytes.give(bytes);
+        if let Some(waiting) = before.waiting {
+            self.tenant.totals.mail_bytes.give(waiting.mail_bytes);
+            self.tenant.metrics.mail.sub(waiting.mail.len());
+        }
         before.frames_dropped
     }
 }

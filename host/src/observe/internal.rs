@@ -3,7 +3,7 @@
 //!
 //! | Path | |
 //! |---|---|
-//! | `/metrics` | everything that is counted, as OpenMetrics 1.0 |
+//! | `/metrics` | everything that is counted, as OpenMetrics 1.0 for who accepts that, else in Prometheus' text format |
 //! | `/healthz` | 200: the process answers |
 //! | `/readyz` | 200: it takes connections; 503: it is starting or going down |
 
@@ -21,7 +21,7 @@ use http_body_util::Full;
 use hyper::{
     Method, Request, Response, StatusCode,
     body::Incoming,
-    header::{ALLOW, CONTENT_TYPE, HeaderValue},
+    header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderValue},
     server::conn::http1,
     service::service_fn,
 };
@@ -32,7 +32,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{Metrics, Seldom};
+use super::{Metrics, Seldom, metrics::Format};
 
 /// Connections at once. More wait to be accepted.
 const CONNECTIONS_MAX: usize = 16;
@@ -44,7 +44,6 @@ const ACCEPT_REST: Duration = Duration::from_millis(100);
 const HEAD_MAX_BYTES: usize = 16 * 1024;
 
 const TEXT: &str = "text/plain; charset=utf-8";
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What the internal listener tells.
 #[derive(Debug)]
@@ -114,10 +113,17 @@ impl Internal {
             return response;
         }
         match request.uri().path() {
-            "/metrics" => match self.metrics.text() {
-                Ok(text) => response(StatusCode::OK, OPEN_METRICS, text),
-                Err(_) => response(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "no text was made\n"),
-            },
+            "/metrics" => {
+                let accept = request.headers().get(ACCEPT);
+                let accept = accept.and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+                let format = Format::for_accept(accept);
+                match self.metrics.text(format) {
+                    Ok(text) => response(StatusCode::OK, format.content_type(), text),
+                    Err(_) => {
+                        response(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "no text was made\n")
+                    }
+                }
+            }
             "/healthz" => response(StatusCode::OK, TEXT, "alive\n"),
             "/readyz" if self.ready.load(Relaxed) => response(StatusCode::OK, TEXT, "ready\n"),
             "/readyz" => response(StatusCode::SERVICE_UNAVAILABLE, TEXT, "not ready\n"),

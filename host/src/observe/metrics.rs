@@ -4,30 +4,52 @@
 //! anyway is not counted twice, but looked up when somebody reads the metrics
 //! ([`Metrics::watch`]).
 
+mod connections;
+mod format;
+mod histogram;
 mod plugin;
+mod process;
+mod runtime;
 mod sharded;
+mod spans;
+mod totals;
 mod watched;
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, atomic::AtomicU64},
     time::Duration,
 };
 
-use prometheus_client::{encoding::text::encode, metrics::counter::Counter, registry::Registry};
+use prometheus_client::{
+    encoding::text::{encode, encode_registry},
+    metrics::{counter::Counter, info::Info},
+    registry::Registry,
+};
+use tokio::runtime::Handle;
 
-use self::{plugin::Families, watched::Watched};
 pub use self::{
+    connections::{Connections, InState},
+    format::Format,
+    histogram::{Durations, Histogram, Scale, Sizes},
     plugin::{Direction, PluginMetrics, RequestResult},
-    sharded::{Durations, Sharded},
+    sharded::{Level, Sharded, Time},
+    spans::Spans,
+    totals::{HasTotals, Total},
     watched::Kind,
+};
+use self::{
+    plugin::Families, process::Process, runtime::IoThreads, totals::AllTotals, watched::Watched,
 };
 
 /// Everything that is counted in the process.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Mutex<Registry>,
+    /// What others than this program have as well, and its names.
+    process: Registry,
     families: Families,
+    totals: AllTotals,
     /// Sockets that were accepted.
     pub accepted: Counter,
     /// Attempts to accept a socket that failed: mostly for want of file descriptors.
@@ -57,9 +79,17 @@ impl Default for Metrics {
         let compile_cache_hits = Counter::default();
         let help = "Plugins that were found compiled in the cache";
         registry.register("compile_cache_hits", help, compile_cache_hits.clone());
+        let version = vec![("version", env!("CARGO_PKG_VERSION"))];
+        registry.register("build", "What this program is", Info::new(version));
+        let totals = AllTotals::default();
+        registry.register_collector(Box::new(totals.clone()));
+        let mut process = Registry::default();
+        process.register_collector(Box::new(Process::started()));
         Self {
             registry: Mutex::new(registry),
+            process,
             families,
+            totals,
             accepted,
             accept_errors,
             compiles,
@@ -88,6 +118,23 @@ impl Metrics {
         self.registry().register_collector(Box::new(watched));
     }
 
+    /// Adds what a plugin has now, as long as it is there.
+    pub fn watch_plugin(&self, plugin: Weak<dyn HasTotals>) {
+        self.totals.add(plugin);
+    }
+
+    /// Adds what the threads do that serve connections.
+    pub fn watch_runtime(&self, runtime: Handle) {
+        self.registry().register_collector(Box::new(IoThreads(runtime)));
+    }
+
+    /// What becomes of spans, which is told from now on.
+    pub fn spans(&self) -> Spans {
+        let spans = Spans::default();
+        spans.register(&mut self.registry());
+        spans
+    }
+
     /// A plugin was compiled.
     pub fn compiled(&self, took: Duration) {
         self.compiles.inc();
@@ -99,14 +146,15 @@ impl Metrics {
         self.compile_cache_hits.inc();
     }
 
-    /// All of them, in the text format of OpenMetrics 1.0.
+    /// All of them, as text.
     ///
     /// # Errors
     /// None that can happen while a text is written.
-    pub fn text(&self) -> Result<String, fmt::Error> {
+    pub fn text(&self, format: Format) -> Result<String, fmt::Error> {
         let mut text = String::new();
+        encode_registry(&mut text, &self.process)?;
         encode(&mut text, &self.registry())?;
-        Ok(text)
+        Ok(format.of_open_metrics(text))
     }
 
     fn registry(&self) -> MutexGuard<'_, Registry> {
@@ -130,7 +178,8 @@ mod tests {
         chat.received.count(&Message::Text("hello".into()));
         chat.called("frames", Duration::from_micros(20));
         metrics.watch("snapshots", "Snapshots", Kind::Gauge, || 7);
-        let text = metrics.text().unwrap();
+        let _one = (chat.connections.enter(), chat.connections.opening());
+        let text = metrics.text(Format::OpenMetrics).unwrap();
         for line in [
             r#"wshost_limits_hit_total{plugin="chat",limit="timers_max"} 1"#,
             r#"wshost_requests_total{plugin="chat",result="no_room"} 1"#,
@@ -141,6 +190,9 @@ mod tests {
             r#"wshost_callback_seconds_bucket{le="0.00004",plugin="chat",callback="frames"} 1"#,
             r#"wshost_callback_seconds_count{plugin="chat",callback="frames"} 1"#,
             "wshost_snapshots 7",
+            r#"wshost_connections{plugin="chat",state="opening"} 1"#,
+            r#"wshost_connections{plugin="chat",state="asleep"} 0"#,
+            concat!("wshost_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
         ] {
             assert!(text.contains(&format!("\n{line}\n")), "{line} is not in:\n{text}");
         }

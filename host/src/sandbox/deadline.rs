@@ -24,7 +24,7 @@ use super::{clock, epochs};
 use crate::{
     background::{self, Level},
     config::Config,
-    tenant::{Share, Total},
+    tenant::{Share, Tenant},
 };
 
 /// What a callback may run on an I/O thread before it moves to the background. A
@@ -153,8 +153,8 @@ pub fn interrupt<T>(store: &mut Store<T>, clock: Arc<Clock>, allowance: Allowanc
     });
 }
 
-/// Runs a callback by the clock. It is pinned by the caller: moved here it would
-/// take its room twice. `waiting` counts it while it waits in a host call.
+/// Runs a callback of this tenant's by the clock. It is pinned by the caller: moved
+/// here it would take its room twice.
 ///
 /// # Errors
 /// [`Overrun::Waited`], [`Overrun::Crowded`]; a callback that ran too long ends by
@@ -162,18 +162,21 @@ pub fn interrupt<T>(store: &mut Store<T>, clock: Arc<Clock>, allowance: Allowanc
 pub async fn timed<F: Future>(
     clock: &Clock,
     allowance: Allowance,
-    waiting: &Total,
+    tenant: &Tenant,
     mut call: Pin<&mut F>,
 ) -> Result<F::Output, Overrun> {
+    let (waiting, metrics) = (&tenant.totals.waiting, &tenant.metrics);
     clock.left_ns.store(allowance.run_ns(), Relaxed);
     let mut suspended: Option<Suspended<'_>> = None;
     poll_fn(|cx| {
         clock.start();
         let (polled, asked) = background::gives_way(|| call.as_mut().poll(cx));
+        let ran = clock.ran_ns();
+        metrics.ran.add_ns(ran);
         if let Poll::Ready(output) = polled {
             return Poll::Ready(Ok(output));
         }
-        let left = clock.left_ns.load(Relaxed).saturating_sub(clock.ran_ns());
+        let left = clock.left_ns.load(Relaxed).saturating_sub(ran);
         clock.left_ns.store(left, Relaxed);
         let suspended = suspended.get_or_insert_with(|| Suspended::new(allowance));
         if asked == Level::Io && suspended.share.is_none() {

@@ -16,7 +16,7 @@ use wasmtime_wasi_http::{
 };
 
 use super::state::State;
-use crate::tenant::Tenant;
+use crate::{messaging::ConnectionId, tenant::Tenant};
 
 /// How much of a request's body a guest may write at once.
 const PERMIT_BYTES: usize = 64 * 1024;
@@ -52,11 +52,12 @@ pub(super) struct Http {
 
 struct Hooks {
     tenant: Arc<Tenant>,
+    connection: ConnectionId,
 }
 
 impl Http {
-    pub(super) fn new(tenant: Arc<Tenant>) -> Self {
-        Self { context: WasiHttpCtx::new(), hooks: Hooks { tenant } }
+    pub(super) fn new(tenant: Arc<Tenant>, connection: ConnectionId) -> Self {
+        Self { context: WasiHttpCtx::new(), hooks: Hooks { tenant, connection } }
     }
 
     pub(super) fn view<'a>(&'a mut self, table: &'a mut ResourceTable) -> WasiHttpCtxView<'a> {
@@ -76,7 +77,7 @@ impl WasiHttpHooks for Hooks {
         _: Rest,
     ) -> Box<dyn Future<Output = Result<(Response, Rest), Error>> + Send> {
         let http = self.tenant.capabilities.http.as_ref().ok_or(Error::HttpRequestDenied);
-        let sent = http.and_then(|http| http.send(request, options));
+        let sent = http.and_then(|http| http.send(self.connection, request, options));
         if let Err(Error::ConnectionLimitReached) = sent {
             self.tenant.limit("http_requests_max");
         }

@@ -24,7 +24,6 @@ use super::{
     hibernation::handles,
     http,
     ledger::Ledger,
-    log::GuestLog,
     state::State,
 };
 use crate::{hibernation, tenant::Tenant};
@@ -143,7 +142,7 @@ impl timers::Host for State {
 
 impl logging::Host for State {
     fn max_level(&mut self) -> Result<Option<logging::Level>> {
-        Ok(GuestLog::max_level().map(|level| match level {
+        Ok(self.log.max_level().map(|level| match level {
             Level::ERROR => logging::Level::Error,
             Level::WARN => logging::Level::Warn,
             Level::INFO => logging::Level::Info,

@@ -127,7 +127,7 @@ pub(super) async fn start(
     store.set_epoch_deadline(1);
     let made = {
         let made = pin!(pre.instantiate_async(&mut store));
-        deadline::timed(&clock, allowance, &tenant.totals.waiting, made).await?
+        deadline::timed(&clock, allowance, tenant, made).await?
     };
     let component =
         made.map_err(|error| CallError::of_making(&error, store.data().limits.last_hit()))?;
@@ -243,7 +243,7 @@ impl Instance {
             Some(function) => {
                 self.store.set_epoch_deadline(1);
                 let call = pin!(function.call_async(&mut self.store, params));
-                deadline::timed(&self.clock, allowance, &self.tenant.totals.waiting, call).await?
+                deadline::timed(&self.clock, allowance, &self.tenant, call).await?
             }
             None => Err(wasmtime::format_err!("`{}` is not there", C::NAME)),
         };

@@ -1,12 +1,15 @@
 //! Lines that a guest logs or prints.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    fmt::Display,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use tracing::Level;
 
 use crate::{
     messaging::ConnectionId,
-    observe::{Budget, printable},
+    observe::{Budget, GuestLine, printable},
     tenant::Tenant,
 };
 
@@ -14,11 +17,11 @@ use crate::{
 const SOURCE_MAX_BYTES: usize = 64;
 
 /// Where the lines of one instance go: to the host's log under the target
-/// `guest`, tagged, cut and counted.
+/// `guest::` and the plugin's name, tagged, cut and counted.
 #[derive(Debug)]
 pub struct GuestLog {
     tenant: Arc<Tenant>,
-    connection: ConnectionId,
+    pub(super) connection: ConnectionId,
     budget: Mutex<Budget>,
     /// Lines that were begun, of standard output and error.
     begun: Mutex<[Vec<u8>; 2]>,
@@ -74,46 +77,40 @@ impl GuestLog {
     }
 
     /// The least important level that anybody reads.
-    pub(super) fn max_level() -> Option<Level> {
-        [Level::TRACE, Level::DEBUG, Level::INFO, Level::WARN, Level::ERROR].into_iter().find(
-            |level| match *level {
-                Level::TRACE => tracing::enabled!(target: "guest", Level::TRACE),
-                Level::DEBUG => tracing::enabled!(target: "guest", Level::DEBUG),
-                Level::INFO => tracing::enabled!(target: "guest", Level::INFO),
-                Level::WARN => tracing::enabled!(target: "guest", Level::WARN),
-                _ => tracing::enabled!(target: "guest", Level::ERROR),
-            },
-        )
+    pub(super) fn max_level(&self) -> Option<Level> {
+        self.tenant.guest_target.max_level()
     }
 
-    /// Writes one line.
+    /// Writes one line, if anybody reads it.
     pub(super) fn line(&self, level: Level, source: &str, message: &str) {
-        let tenant = &self.tenant;
+        let Self { tenant, connection, .. } = self;
+        if !tenant.guest_target.is_read(level) {
+            return;
+        }
         let Some(dropped) = self.take_from_budget() else { return };
         if dropped > 0 {
-            tracing::warn!(target: "guest", plugin = %tenant.name, connection = %self.connection, dropped,
-                "too many lines (log_lines_max_per_second): some were dropped");
+            let message = "too many lines (log_lines_max_per_second): some were dropped";
+            self.write_dropped(message, Some(connection), dropped);
         }
         let Some(dropped) = tenant.take_log_line() else { return };
         if dropped > 0 {
-            tracing::warn!(target: "guest", plugin = %tenant.name, dropped,
-                "too many lines (plugin_log_lines_max_per_second): some were dropped");
+            let message = "too many lines (plugin_log_lines_max_per_second): some were dropped";
+            self.write_dropped(message, None, dropped);
         }
-        let message = printable(message, tenant.config.log_line_max_bytes);
-        let source = printable(source, SOURCE_MAX_BYTES);
-        macro_rules! write {
-            ($level:expr) => {
-                tracing::event!(target: "guest", $level, plugin = %tenant.name,
-                    connection = %self.connection, source = %source, "{message}")
-            };
-        }
-        match level {
-            Level::ERROR => write!(Level::ERROR),
-            Level::WARN => write!(Level::WARN),
-            Level::INFO => write!(Level::INFO),
-            Level::DEBUG => write!(Level::DEBUG),
-            _ => write!(Level::TRACE),
-        }
+        let line = GuestLine {
+            message: &printable(message, tenant.config.log_line_max_bytes),
+            plugin: &tenant.name,
+            connection: Some(connection),
+            source: Some(&printable(source, SOURCE_MAX_BYTES)),
+            dropped: None,
+        };
+        tenant.guest_target.write(level, &line);
+    }
+
+    fn write_dropped(&self, message: &str, connection: Option<&dyn Display>, dropped: u64) {
+        let plugin = &self.tenant.name;
+        let line = GuestLine { message, plugin, connection, source: None, dropped: Some(dropped) };
+        self.tenant.guest_target.write(Level::WARN, &line);
     }
 
     /// None: too many lines this second. Else how many were dropped before.

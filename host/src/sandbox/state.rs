@@ -24,7 +24,9 @@ use super::{
     sources::Sources,
     stdio::Streams,
 };
-use crate::{capabilities::Directory, hibernation::Transfer, tenant::Tenant};
+use crate::{
+    capabilities::Directory, hibernation::Transfer, messaging::ConnectionId, tenant::Tenant,
+};
 
 /// The data of one instance's store.
 pub struct State {
@@ -119,7 +121,9 @@ impl State {
     }
 
     fn wasi(&mut self) -> &mut Wasi {
-        self.wasi.get_or_insert_with(|| Box::new(Wasi::new(&*self.sources, &self.tenant)))
+        self.wasi.get_or_insert_with(|| {
+            Box::new(Wasi::new(&*self.sources, &self.tenant, self.log.connection))
+        })
     }
 
     /// What outlives the instance.
@@ -141,7 +145,7 @@ impl Wasi {
     /// Clocks, randomness and the environment that is granted; no sockets, arguments
     /// or input. Output is not WASI's here, but [`Streams`]; directories are the
     /// tenant's.
-    fn new(sources: &dyn Sources, tenant: &Arc<Tenant>) -> Self {
+    fn new(sources: &dyn Sources, tenant: &Arc<Tenant>, connection: ConnectionId) -> Self {
         let mut builder = WasiCtx::builder();
         sources.provide(&mut builder);
         builder.envs(&tenant.capabilities.environment);
@@ -152,7 +156,7 @@ impl Wasi {
             context: builder.build(),
             resources,
             streams: Streams::default(),
-            http: Http::new(tenant.clone()),
+            http: Http::new(tenant.clone(), connection),
             in_step: true,
         }
     }

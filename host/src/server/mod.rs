@@ -39,7 +39,7 @@ use self::{
 use crate::{
     config::Config,
     connection::Place,
-    observe::{Metrics, Seldom},
+    observe::{Metrics, Seldom, Traces},
     tenant::Tenant,
 };
 
@@ -55,6 +55,8 @@ pub struct Host {
     tls: Option<Tls>,
     edge: RwLock<Arc<Edge>>,
     metrics: Arc<Metrics>,
+    /// None: nothing is traced.
+    traces: Option<Traces>,
     /// The tasks that speak HTTP.
     tasks: TaskTracker,
     /// The tasks of WebSockets, to the end of their closing handshakes.
@@ -75,6 +77,7 @@ impl Host {
         tls: Option<Tls>,
         edge: Edge,
         metrics: Arc<Metrics>,
+        traces: Option<Traces>,
     ) -> Arc<Self> {
         Arc::new(Self {
             nobody: Tenant::nobody(config.clone(), &metrics),
@@ -83,6 +86,7 @@ impl Host {
             tls,
             edge: RwLock::new(Arc::new(edge)),
             metrics,
+            traces,
             tasks: TaskTracker::new(),
             websockets: TaskTracker::new(),
             stopping: CancellationToken::new(),

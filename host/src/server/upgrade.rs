@@ -31,7 +31,7 @@ use crate::{
     config::OnDeploy,
     connection::{Guest, Member, Options, Over, Parts, PeerKey, Running, Shared, deflate_options},
     messaging::ConnectionId,
-    observe::{metrics::RequestResult, printable},
+    observe::{Trace, metrics::RequestResult, printable, traces},
     sandbox::{
         CallError, Instance, KeptRequest,
         types::{self, Accept},
@@ -61,8 +61,13 @@ where
     let mut response = match host.sites.find(authority, uri.path()) {
         Some(served) => {
             let tenant = served.shared.plugin.tenant.clone();
-            let (result, answer) = decide::<I>(host, served, origin, busy, request).await;
+            let mut trace = trace(host, origin, &tenant.name, authority, &request);
+            let (result, answer) =
+                decide::<I>(host, served, origin, busy, request, &mut trace).await;
             tenant.metrics.request(result);
+            if let Some(trace) = &mut trace {
+                trace.answered(answer.status().as_u16());
+            }
             answer
         }
         None => {
@@ -73,6 +78,25 @@ where
     };
     response.body_mut().hold(under_way);
     response
+}
+
+/// The request's span, if it is to have one.
+fn trace(
+    host: &Host,
+    origin: &Origin,
+    plugin: &str,
+    authority: Option<&str>,
+    request: &Request<Incoming>,
+) -> Option<Box<Trace>> {
+    let (peer, tls) = (origin.peer, origin.tls.is_some());
+    host.traces.as_ref()?.request(&traces::Asked {
+        request,
+        plugin,
+        authority,
+        tls,
+        peer,
+        client: host.edge().client(peer, request.headers()),
+    })
 }
 
 /// The answer to a request that no plugin serves. One that another server may read
@@ -93,6 +117,7 @@ async fn decide<I>(
     origin: &Arc<Origin>,
     busy: &Busy,
     mut request: Request<Incoming>,
+    trace: &mut Option<Box<Trace>>,
 ) -> (RequestResult, Answer)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -138,6 +163,8 @@ where
             return (RequestResult::Limit, response::no_room());
         }
     };
+    let connections = &shared.plugin.tenant.metrics.connections;
+    let opening = connections.opening();
     let Some(slot) = shared.slot().await else {
         return no_room(host, &shared, "instances_max of them are awake, and none falls asleep");
     };
@@ -151,7 +178,14 @@ where
         client,
         id,
     };
+    let begun = trace.as_mut().map(|trace| trace.connection(id.to_string()));
     let (Init { parts, asked, .. }, called) = background::movable(Box::pin(init.call())).await;
+    if let (Some(trace), Some(begun)) = (trace.as_mut(), begun) {
+        let why = called.as_ref().err().map(|error| (error.kind(), error.to_string()));
+        let failure = why.as_ref().map(|(kind, why)| traces::Failure { kind, why });
+        let max = shared.config.trace_callbacks_max_per_second;
+        trace.callback("init", begun, failure.as_ref(), max);
+    }
     let Called { instance, answer, request } = match called {
         Ok(called) => called,
         Err(CallError::NoRoom(why)) => return no_room(host, &shared, &why),
@@ -162,7 +196,8 @@ where
             return handler_failed(&shared, id, error.kind(), &error.to_string());
         }
     };
-    let guest = Guest::new(instance, slot);
+    drop(opening);
+    let guest = Guest::new(instance, slot, connections.awake());
     let answered = match (answer, asked) {
         (types::Answer::Accept(_), Asked::Nothing) => {
             Ok((RequestResult::Malformed, response::upgrade_required(parts.version)))
@@ -170,8 +205,20 @@ where
         (types::Answer::Accept(accept), Asked::WebSocket(handshake)) => {
             accepted(&shared, &handshake, &accept).map(|accepted| {
                 let Accepted { options, agreed, response } = accepted;
-                let opening =
-                    Opening { host: host.clone(), member, id, options, agreed, guest, request };
+                let trace = trace.take().map(|mut trace| {
+                    trace.answered(response.status().as_u16());
+                    trace
+                });
+                let opening = Opening {
+                    host: host.clone(),
+                    member,
+                    id,
+                    options,
+                    agreed,
+                    guest,
+                    request,
+                    trace,
+                };
                 match parts.version {
                     Version::HTTP_2 => {
                         host.websockets.spawn(opening.over_http2(upgrade, busy.begin()))
@@ -302,6 +349,7 @@ struct Opening {
     agreed: Option<Agreed>,
     guest: Guest,
     request: Option<KeptRequest>,
+    trace: Option<Box<Trace>>,
 }
 
 impl Opening {
@@ -332,8 +380,8 @@ impl Opening {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Self { member, id, options, agreed, guest, request, .. } = self;
-        Running::new(Parts { id, shared: member, options, agreed, guest, stream, early, request })
+        let Self { member: shared, id, options, agreed, guest, request, trace, .. } = self;
+        Running::new(Parts { id, shared, options, agreed, guest, stream, early, request, trace })
     }
 }
 

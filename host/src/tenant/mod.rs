@@ -9,7 +9,10 @@ pub use self::total::{Share, Total, Totals};
 use crate::{
     capabilities::Capabilities,
     config::Config,
-    observe::{Budget, Metrics, Seldom, metrics::PluginMetrics},
+    observe::{
+        Budget, GuestTarget, Metrics, Seldom,
+        metrics::{self, HasTotals, PluginMetrics},
+    },
 };
 
 /// See the module.
@@ -25,6 +28,8 @@ pub struct Tenant {
     pub metrics: PluginMetrics,
     /// What its connections have together.
     pub totals: Totals,
+    /// What its guests' lines are written to.
+    pub guest_target: &'static GuestTarget,
     limit_said: Seldom,
     log_lines: Mutex<Budget>,
     failure_lines: Mutex<Budget>,
@@ -39,22 +44,34 @@ impl Tenant {
         capabilities: Capabilities,
         metrics: &Metrics,
     ) -> Arc<Self> {
-        Arc::new(Self {
+        let tenant = Arc::new(Self::make(name, config, capabilities, metrics));
+        metrics.watch_plugin(Arc::downgrade(&tenant) as _);
+        tenant
+    }
+
+    fn make(
+        name: Arc<str>,
+        config: Arc<Config>,
+        capabilities: Capabilities,
+        metrics: &Metrics,
+    ) -> Self {
+        Self {
             metrics: metrics.plugin(&name),
             totals: Totals::new(&config),
+            guest_target: GuestTarget::of(&name),
             limit_said: Seldom::default(),
             log_lines: Mutex::default(),
             failure_lines: Mutex::default(),
             name,
             config,
             capabilities,
-        })
+        }
     }
 
     /// Who stands for what is no plugin's.
     #[must_use]
     pub fn nobody(config: Arc<Config>, metrics: &Metrics) -> Arc<Self> {
-        Self::new("".into(), config, Capabilities::default(), metrics)
+        Arc::new(Self::make("".into(), config, Capabilities::default(), metrics))
     }
 
     /// One with these settings, which is granted nothing.
@@ -96,5 +113,15 @@ impl Tenant {
         self.metrics.failure(reason);
         let mut lines = self.failure_lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.take(self.config.failure_lines_max_per_second)
+    }
+}
+
+impl HasTotals for Tenant {
+    fn plugin(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    fn totals(&self) -> Vec<metrics::Total> {
+        self.totals.told()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use crate::config::Config;
+use crate::{config::Config, observe::metrics};
 
 /// What all connections of a plugin have of one thing, and its limit.
 #[derive(Debug)]
@@ -98,6 +98,25 @@ impl Totals {
             ),
             waiting: Total::new(config.plugin_waiting_max, "plugin_waiting_max"),
         }
+    }
+
+    /// As the metrics tell them.
+    pub(super) fn told(&self) -> Vec<metrics::Total> {
+        let told =
+            |name, help, total: &Total| metrics::Total { name, help, value: total.used() as u64 };
+        vec![
+            told(
+                "instance_memory_bytes",
+                "Linear memory of the instances that are awake",
+                &self.memory,
+            ),
+            told("timers", "Timers that wait for their time", &self.timers),
+            told("timer_bytes", "The payloads of timers", &self.timer_bytes),
+            told("subscriptions", "Subscriptions to topics", &self.subscriptions),
+            told("mailbox_bytes", "What waits in mailboxes", &self.mail_bytes),
+            told("response_bytes", "Responses of handlers on their way", &self.response_bytes),
+            told("callbacks_waiting", "Callbacks that wait in host calls", &self.waiting),
+        ]
     }
 }
 

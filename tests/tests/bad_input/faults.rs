@@ -40,7 +40,7 @@ async fn a_trap_in_init_is_500_with_a_backtrace(mode: Mode) {
         assert!(line.contains(function), "`{function}` is missing in: {line}");
     }
     is_500(mode.ask(&host).init("panic:not today")).await;
-    host.log().line_with(&["guest: ", "not today"]).await;
+    host.log().line_with(&["guest::scripted: ", "not today"]).await;
 }
 
 async fn a_trap_in_any_other_callback_is_1011_with_a_backtrace(mode: Mode) {

@@ -245,7 +245,7 @@ async fn row_26_a_host_that_goes_down_says_1001(mode: Mode) {
         client.closed_with(1001).await;
     }
     assert!(host.end().await.success());
-    let told = host.log().lines_with(&["guest: terminate shutdown"]);
+    let told = host.log().lines_with(&["guest::scripted: terminate shutdown"]);
     assert_eq!(told.len(), 2, "{told:?}");
     assert!(told.iter().all(|line| !line.contains(&ids[1])));
 }

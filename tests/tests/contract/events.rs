@@ -272,7 +272,7 @@ where
     }
     let reason = host.terminated(&id).await;
     host.stop().await;
-    let calls = host.log().lines_with(&["guest: terminate ", &id]);
+    let calls = host.log().lines_with(&["guest::scripted: terminate ", &id]);
     assert_eq!(calls.len(), 1, "{calls:?}");
     reason
 }
@@ -341,7 +341,7 @@ async fn row_11_terminate_is_told_that_the_host_goes_down(mode: Mode) {
     client.closed_with(1001).await;
     assert_eq!(host.terminated(&id).await, "shutdown");
     assert!(host.end().await.success());
-    assert_eq!(host.log().lines_with(&["guest: terminate "]).len(), 1);
+    assert_eq!(host.log().lines_with(&["guest::scripted: terminate "]).len(), 1);
 }
 
 async fn row_11_terminate_is_not_called_after_a_trap(mode: Mode) {
@@ -352,7 +352,7 @@ async fn row_11_terminate_is_not_called_after_a_trap(mode: Mode) {
         client.closed_with(1011).await;
     }
     host.stop().await;
-    assert_eq!(host.log().lines_with(&["guest: terminate "]), [""; 0]);
+    assert_eq!(host.log().lines_with(&["guest::scripted: terminate "]), [""; 0]);
 }
 
 async fn row_11_terminate_is_optional(mode: Mode) {
@@ -361,7 +361,7 @@ async fn row_11_terminate_is_optional(mode: Mode) {
     client.say("stop").await;
     client.closed_with(1000).await;
     host.stop().await;
-    assert_eq!(host.log().lines_with(&["guest: terminate "]), [""; 0]);
+    assert_eq!(host.log().lines_with(&["guest::scripted: terminate "]), [""; 0]);
 }
 
 async fn row_11_a_trap_in_terminate_is_logged_and_the_peer_not_told(mode: Mode) {

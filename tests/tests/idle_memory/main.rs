@@ -82,7 +82,7 @@ impl Counted {
         let shared = sites.current().remove(0);
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
-        let host = Host::new(config, sites, None, Edge::default(), Arc::default());
+        let host = Host::new(config, sites, None, Edge::default(), Arc::default(), None);
         runtime.spawn(async move { host.listen(listener).await });
         Self { shared, address }
     }

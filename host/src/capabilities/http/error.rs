@@ -6,9 +6,11 @@ use hyper_util::client::legacy;
 use tokio_rustls::rustls;
 use wasmtime_wasi_http::Error;
 
+use crate::messaging::ConnectionId;
+
 /// Finds the cause that says most.
-pub(super) fn of(error: &legacy::Error) -> Error {
-    tracing::debug!("an HTTP request failed: {error:?}");
+pub(super) fn of(plugin: &str, connection: ConnectionId, error: &legacy::Error) -> Error {
+    tracing::debug!(plugin, %connection, "an HTTP request failed: {error:?}");
     let mut cause = error.source();
     while let Some(now) = cause {
         if let Some(known) = known(now) {

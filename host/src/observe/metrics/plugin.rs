@@ -4,11 +4,15 @@ use std::{array, borrow::Cow, sync::Arc, time::Duration};
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
-    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    metrics::{counter::Counter, family::Family},
     registry::{Registry, Unit},
 };
 
-use super::sharded::{Durations, Sharded};
+use super::{
+    connections::{AllConnections, Connections},
+    histogram::{Durations, Sizes},
+    sharded::{Level, Sharded, Time},
+};
 use crate::websocket::Message;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -57,27 +61,27 @@ struct ByKind {
 /// The metrics of all plugins.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Families {
-    connections: Family<OfPlugin, Gauge>,
+    connections: AllConnections,
     opened: Family<OfPlugin, Counter>,
     requests: Family<ByResult, Counter>,
     closed: Family<ByCode, Counter>,
     messages: Family<ByKind, Sharded>,
     bytes: Family<ByKind, Sharded>,
     callbacks: Family<ByCallback, Durations>,
+    ran: Family<OfPlugin, Time>,
     failures: Family<ByReason, Counter>,
     limits: Family<ByLimit, Counter>,
     hibernations: Family<OfPlugin, Counter>,
     wakes: Family<OfPlugin, Durations>,
+    snapshots: Family<OfPlugin, Sizes>,
+    mail: Family<OfPlugin, Level>,
+    send_queues: Family<OfPlugin, Level>,
     migrations: Family<ByResult, Counter>,
 }
 
 impl Families {
     pub(super) fn register(&self, registry: &mut Registry) {
-        registry.register(
-            "connections",
-            "WebSockets that are being opened, open, or closing",
-            self.connections.clone(),
-        );
+        registry.register_collector(Box::new(self.connections.clone()));
         registry.register("websockets_opened", "WebSockets that were opened", self.opened.clone());
         registry.register("requests", "Requests, by what became of them", self.requests.clone());
         registry.register(
@@ -102,6 +106,13 @@ impl Families {
             Unit::Seconds,
             self.callbacks.clone(),
         );
+        registry.register_with_unit(
+            "callback_run",
+            "The time that handlers ran: on the threads that serve connections as it passed, \
+             in the background by the processor's",
+            Unit::Seconds,
+            self.ran.clone(),
+        );
         registry.register("handler_failures", "Handlers that failed", self.failures.clone());
         registry.register("limits_hit", "What limits refused, by setting", self.limits.clone());
         registry.register(
@@ -114,6 +125,19 @@ impl Families {
             "What it took to wake an instance, waiting for room included",
             Unit::Seconds,
             self.wakes.clone(),
+        );
+        registry.register_with_unit(
+            "snapshot",
+            "The snapshots of instances that were put to sleep",
+            Unit::Bytes,
+            self.snapshots.clone(),
+        );
+        registry.register("mailbox_messages", "Messages that wait in mailboxes", self.mail.clone());
+        registry.register_with_unit(
+            "send_queue",
+            "What waits for peers that don't take it at once",
+            Unit::Bytes,
+            self.send_queues.clone(),
         );
         registry.register(
             "migrations",
@@ -197,8 +221,8 @@ impl Direction {
 pub struct PluginMetrics {
     plugin: Arc<str>,
     families: Families,
-    /// WebSockets that are being opened, open, or closing.
-    pub connections: Gauge,
+    /// Its WebSockets.
+    pub connections: Arc<Connections>,
     /// WebSockets that were opened.
     pub opened: Counter,
     /// What peers sent.
@@ -209,6 +233,14 @@ pub struct PluginMetrics {
     pub hibernations: Counter,
     /// What it took to wake one.
     pub wakes: Durations,
+    /// How large their snapshots were.
+    pub snapshots: Sizes,
+    /// The time that its callbacks ran.
+    pub ran: Time,
+    /// Messages in mailboxes.
+    pub mail: Level,
+    /// Bytes that a socket did not take at once.
+    pub send_queues: Level,
     opened_calls: Durations,
     frames_calls: Durations,
     info_calls: Durations,
@@ -231,12 +263,16 @@ impl PluginMetrics {
             families.callbacks.get_or_create_owned(labels)
         };
         Self {
-            connections: families.connections.get_or_create_owned(labels),
+            connections: families.connections.of(plugin),
             opened: families.opened.get_or_create_owned(labels),
             received: direction("received"),
             sent: direction("sent"),
             hibernations: families.hibernations.get_or_create_owned(labels),
             wakes: families.wakes.get_or_create_owned(labels),
+            snapshots: families.snapshots.get_or_create_owned(labels),
+            ran: families.ran.get_or_create_owned(labels),
+            mail: families.mail.get_or_create_owned(labels),
+            send_queues: families.send_queues.get_or_create_owned(labels),
             opened_calls: calls("opened"),
             frames_calls: calls("frames"),
             info_calls: calls("info"),

@@ -3,7 +3,7 @@
 //! takes 5 ns.
 
 use std::{
-    array, fmt,
+    fmt,
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
@@ -43,7 +43,7 @@ impl Sharded {
     /// What was added so far.
     #[must_use]
     pub fn sum(&self) -> u64 {
-        self.0.iter().map(|Shard(shard)| shard.load(Relaxed)).sum()
+        self.0.iter().fold(0, |sum: u64, Shard(shard)| sum.wrapping_add(shard.load(Relaxed)))
     }
 }
 
@@ -61,43 +61,21 @@ impl TypedMetric for Sharded {
     const TYPE: MetricType = MetricType::Counter;
 }
 
-/// Where the buckets of a histogram end, in nanoseconds: 10 µs, and each four
-/// times the one before, to 2.6 s.
-const BUCKETS_NS: [u64; 10] = {
-    let mut ends = [10_000; 10];
-    let mut index = 1;
-    while index < ends.len() {
-        ends[index] = ends[index - 1] * 4;
-        index += 1;
-    }
-    ends
-};
-
-/// How long something took, as a histogram.
+/// A sum of times.
 #[derive(Clone, Debug, Default)]
-pub struct Durations {
-    sum_ns: Sharded,
-    /// The last one is for what took longer.
-    buckets: [Sharded; BUCKETS_NS.len() + 1],
-}
+pub struct Time(Sharded);
 
-impl Durations {
-    /// Counts something that took so long.
-    pub fn observe(&self, time: Duration) {
-        let ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        self.sum_ns.add(ns);
-        self.buckets[BUCKETS_NS.partition_point(|end| *end < ns)].add(1);
+impl Time {
+    /// Adds so many nanoseconds.
+    pub fn add_ns(&self, ns: u64) {
+        self.0.add(ns);
     }
 }
 
-impl EncodeMetric for Durations {
+impl EncodeMetric for Time {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
-        let end = |index: usize| BUCKETS_NS.get(index).map_or(f64::INFINITY, |ns| seconds(*ns));
-        let buckets: [(f64, u64); BUCKETS_NS.len() + 1] =
-            array::from_fn(|index| (end(index), self.buckets[index].sum()));
-        let count = buckets.iter().map(|(_, count)| count).sum();
-        let sum = seconds(self.sum_ns.sum());
-        encoder.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
+        let seconds = Duration::from_nanos(self.0.sum()).as_secs_f64();
+        encoder.encode_counter::<NoLabelSet, _, u64>(&seconds, None)
     }
 
     fn metric_type(&self) -> MetricType {
@@ -105,12 +83,45 @@ impl EncodeMetric for Durations {
     }
 }
 
-impl TypedMetric for Durations {
-    const TYPE: MetricType = MetricType::Histogram;
+impl TypedMetric for Time {
+    const TYPE: MetricType = MetricType::Counter;
 }
 
-fn seconds(ns: u64) -> f64 {
-    Duration::from_nanos(ns).as_secs_f64()
+/// What goes up and down, and is known of by many threads.
+#[derive(Clone, Debug, Default)]
+pub struct Level(Sharded);
+
+impl Level {
+    /// There is so much more.
+    pub fn add(&self, amount: usize) {
+        self.0.add(amount as u64);
+    }
+
+    /// There is so much less. That may make a thread's own share less than nothing:
+    /// all shares are added as they wrap.
+    pub fn sub(&self, amount: usize) {
+        self.0.add((amount as u64).wrapping_neg());
+    }
+
+    /// How much there is.
+    #[must_use]
+    pub fn now(&self) -> i64 {
+        self.0.sum().cast_signed()
+    }
+}
+
+impl EncodeMetric for Level {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        encoder.encode_gauge(&self.now().max(0))
+    }
+
+    fn metric_type(&self) -> MetricType {
+        Self::TYPE
+    }
+}
+
+impl TypedMetric for Level {
+    const TYPE: MetricType = MetricType::Gauge;
 }
 
 #[cfg(test)]
@@ -131,12 +142,14 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_in_the_first_bucket_that_holds_it() {
-        let durations = Durations::default();
-        for (ns, bucket) in [(0, 0), (10_000, 0), (10_001, 1), (40_000, 1), (u64::MAX, 10)] {
-            let before = durations.buckets[bucket].sum();
-            durations.observe(Duration::from_nanos(ns));
-            assert_eq!(durations.buckets[bucket].sum(), before + 1, "{ns}");
-        }
+    fn what_one_thread_adds_another_may_take_away() {
+        let level = Level::default();
+        thread::scope(|scope| {
+            for _ in 0..20 {
+                scope.spawn(|| level.sub(3)).join().unwrap();
+                scope.spawn(|| level.add(5));
+            }
+        });
+        assert_eq!(level.now(), 40);
     }
 }
