@@ -31,8 +31,13 @@ pub enum Mail {
     Published {
         /// Which.
         topic: Arc<str>,
-        /// Who published it.
-        from: ConnectionId,
+        /// Who published it; none: it came from outside.
+        from: Option<ConnectionId>,
+        /// What it says.
+        payload: Bytes,
+    },
+    /// From the operator.
+    Operator {
         /// What it says.
         payload: Bytes,
     },
@@ -41,7 +46,7 @@ pub enum Mail {
 impl Mail {
     fn bytes(&self) -> usize {
         match self {
-            Self::Direct { payload, .. } => payload.len(),
+            Self::Direct { payload, .. } | Self::Operator { payload } => payload.len(),
             Self::Published { topic, payload, .. } => topic.len() + payload.len(),
         }
     }
@@ -448,10 +453,9 @@ mod tests {
     #[test]
     fn what_was_published_to_a_topic_can_be_forgotten() {
         let mailbox = mailbox();
-        let from = ConnectionId::random();
         mailbox.leave(Mail::Published {
             topic: "t".into(),
-            from,
+            from: None,
             payload: Bytes::from_static(b"12345"),
         });
         mailbox.leave(mail("a"));

@@ -7,6 +7,6 @@ mod hub;
 mod id;
 mod mailbox;
 
-pub use hub::Hub;
+pub use hub::{Hub, Published};
 pub use id::{ConnectionId, InvalidId};
 pub use mailbox::{FRAME_OVERHEAD_BYTES, Left, Mail, Mailbox, Urgent};
