@@ -29,7 +29,10 @@ use super::{
 use crate::{
     background,
     config::OnDeploy,
-    connection::{Guest, Member, Options, Over, Parts, PeerKey, Running, Shared, deflate_options},
+    connection::{
+        Facts, Guest, Member, Opened, Options, Over, Parts, PeerKey, Running, Shared,
+        deflate_options,
+    },
     messaging::ConnectionId,
     observe::{metrics::RequestResult, printable},
     sandbox::{
@@ -151,7 +154,8 @@ where
         client,
         id,
     };
-    let (Init { parts, asked, .. }, called) = background::movable(Box::pin(init.call())).await;
+    let (Init { parts, asked, client, .. }, called) =
+        background::movable(Box::pin(init.call())).await;
     let Called { instance, answer, request } = match called {
         Ok(called) => called,
         Err(CallError::NoRoom(why)) => return no_room(host, &shared, &why),
@@ -170,8 +174,23 @@ where
         (types::Answer::Accept(accept), Asked::WebSocket(handshake)) => {
             accepted(&shared, &handshake, &accept).map(|accepted| {
                 let Accepted { options, agreed, response } = accepted;
-                let opening =
-                    Opening { host: host.clone(), member, id, options, agreed, guest, request };
+                let facts = Facts::new(&Opened {
+                    peer: client,
+                    path: parts.uri.path(),
+                    http2: parts.version == Version::HTTP_2,
+                    tls: origin.tls.is_some(),
+                    subprotocol: accept.subprotocol.as_deref().unwrap_or_default(),
+                });
+                let opening = Opening {
+                    host: host.clone(),
+                    member,
+                    id,
+                    options,
+                    agreed,
+                    guest,
+                    facts,
+                    request,
+                };
                 match parts.version {
                     Version::HTTP_2 => {
                         host.websockets.spawn(opening.over_http2(upgrade, busy.begin()))
@@ -301,6 +320,7 @@ struct Opening {
     options: Options,
     agreed: Option<Agreed>,
     guest: Guest,
+    facts: Facts,
     request: Option<KeptRequest>,
 }
 
@@ -332,8 +352,9 @@ impl Opening {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Self { member, id, options, agreed, guest, request, .. } = self;
-        Running::new(Parts { id, shared: member, options, agreed, guest, stream, early, request })
+        let Self { member, id, options, agreed, guest, facts, request, .. } = self;
+        let shared = member;
+        Running::new(Parts { id, shared, options, agreed, guest, stream, early, facts, request })
     }
 }
 
