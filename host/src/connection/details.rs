@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Connection, facts::Opened};
-use crate::messaging::{Details, Question, State};
+use crate::messaging::{Details, Question};
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Answers those who wait for it.
@@ -24,7 +24,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let names = || subscribed.into_iter().flatten().map(ToString::to_string).collect();
         Details {
             version: self.shared.plugin.digest.clone(),
-            state: if self.guest.is_awake() { State::Awake } else { State::Asleep },
+            asleep: !self.guest.is_awake(),
             peer,
             path: path.to_owned(),
             http: if http2 { "2" } else { "1.1" },

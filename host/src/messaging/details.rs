@@ -15,23 +15,14 @@ pub struct Question {
     pub answer: oneshot::Sender<Details>,
 }
 
-/// Whether a handler has an instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    /// It has.
-    Awake,
-    /// It is a snapshot.
-    Asleep,
-}
-
 /// See the module.
 #[derive(Clone, Debug, Serialize)]
 pub struct Details {
     /// The digest of its version of the plugin.
     pub version: String,
     /// Whether its handler sleeps.
-    pub state: State,
+    #[serde(skip)]
+    pub asleep: bool,
     /// The client: where a trusted proxy stands between, the one that it names.
     pub peer: SocketAddr,
     /// The path of the request that opened it, without the query, cut if it is long.

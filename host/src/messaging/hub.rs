@@ -2,7 +2,7 @@
 //! one plugin.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc,
         atomic::{
@@ -168,6 +168,23 @@ impl Hub {
         published
     }
 
+    /// The first `count` connections behind this id, in the order of their ids.
+    #[must_use]
+    pub fn page(&self, after: Option<ConnectionId>, count: usize) -> Vec<Arc<Mailbox>> {
+        let mut page = BTreeMap::new();
+        for mailbox in &self.connections {
+            let id = mailbox.id;
+            let is_first = |(last, _): (&ConnectionId, _)| page.len() < count || id < *last;
+            if Some(id) > after && page.last_key_value().is_none_or(is_first) {
+                page.insert(id, mailbox.clone());
+                if page.len() > count {
+                    page.pop_last();
+                }
+            }
+        }
+        page.into_values().collect()
+    }
+
     /// All connections that there are now.
     #[must_use]
     pub fn all(&self) -> Vec<Arc<Mailbox>> {
@@ -248,6 +265,21 @@ mod tests {
         assert_eq!(hub.publish(None, &topic, &payload, true), Published::default());
         assert_eq!(hub.send_from_outside(a.id, payload), None);
         assert_eq!(hub.dropped(), 1);
+    }
+
+    #[test]
+    fn pages_have_everybody_once_and_in_order() {
+        let hub = Hub::default();
+        let mut ids: Vec<_> = (0..100).map(|_| member(&hub).id).collect();
+        ids.sort_unstable();
+        let mut seen = Vec::new();
+        while let page = hub.page(seen.last().copied(), 30)
+            && !page.is_empty()
+        {
+            assert!(page.len() == 30 || seen.len() == 90);
+            seen.extend(page.iter().map(|mailbox| mailbox.id));
+        }
+        assert_eq!(seen, ids);
     }
 
     #[test]

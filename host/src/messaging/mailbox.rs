@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 use super::{ConnectionId, Question};
 use crate::{
-    config::SlowReader,
+    config::{Config, SlowReader},
     tenant::Tenant,
     websocket::{CloseFrame, SharedFrame},
 };
@@ -137,6 +137,12 @@ impl Mailbox {
     pub fn new(id: ConnectionId, tenant: Arc<Tenant>, takes_mail: bool) -> Self {
         let (takes_mail, rung) = (AtomicBool::new(takes_mail), AtomicBool::new(true));
         Self { id, tenant, takes_mail, rung, inside: Mutex::default() }
+    }
+
+    /// The settings of its plugin.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.tenant.config
     }
 
     fn lock(&self) -> MutexGuard<'_, Inside> {
@@ -397,7 +403,7 @@ mod tests {
     use tokio::sync::oneshot::{self, error::TryRecvError};
 
     use super::*;
-    use crate::{config::Config, websocket::Message};
+    use crate::websocket::Message;
 
     fn mailbox() -> Mailbox {
         mailbox_of(SlowReader::Close)

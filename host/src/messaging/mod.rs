@@ -8,7 +8,7 @@ mod hub;
 mod id;
 mod mailbox;
 
-pub use details::{Details, Question, State};
+pub use details::{Details, Question};
 pub use hub::{Hub, Published};
 pub use id::{ConnectionId, InvalidId};
 pub use mailbox::{FRAME_OVERHEAD_BYTES, Left, Mail, Mailbox, Urgent};

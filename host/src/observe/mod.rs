@@ -1,12 +1,14 @@
 //! What an operator sees: the log, and what is counted.
 
 mod budget;
-pub mod internal;
 pub mod metrics;
 mod seldom;
 mod text;
 
-use std::io::{self, IsTerminal as _};
+use std::{
+    io::{self, IsTerminal as _},
+    sync::Arc,
+};
 
 use anyhow::{Result, anyhow};
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
@@ -20,14 +22,27 @@ const LINES_WAITING_MAX: usize = 10_000;
 
 /// The log. It is written to its end when this is dropped.
 pub struct Log {
-    set: Box<dyn Fn(EnvFilter)>,
+    /// What is logged.
+    pub filter: Arc<LogFilter>,
     _writer: WorkerGuard,
 }
 
-impl Log {
+/// What is logged, which can be changed.
+pub struct LogFilter {
+    set: Box<dyn Fn(EnvFilter) + Send + Sync>,
+    text: Box<dyn Fn() -> String + Send + Sync>,
+}
+
+impl LogFilter {
     /// Logs what this says from now on.
     pub fn set(&self, filter: EnvFilter) {
         (self.set)(filter);
+    }
+
+    /// As text, in the form that [`log_filter`] reads.
+    #[must_use]
+    pub fn text(&self) -> String {
+        (self.text)()
     }
 }
 
@@ -59,7 +74,9 @@ pub fn log_to_stderr(filter: EnvFilter) -> Result<Log> {
         .with_filter_reloading();
     let handle = log.reload_handle();
     log.try_init().map_err(|error| anyhow!("can't start the log: {error}"))?;
-    // Fails only where the log is gone.
+    let now = handle.clone();
+    // These fail only where the log is gone.
     let set = Box::new(move |filter| _ = handle.reload(filter));
-    Ok(Log { set, _writer: guard })
+    let text = Box::new(move || now.with_current(EnvFilter::to_string).unwrap_or_default());
+    Ok(Log { filter: Arc::new(LogFilter { set, text }), _writer: guard })
 }
