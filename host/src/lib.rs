@@ -9,6 +9,7 @@
 //! [`websocket`] does no I/O and knows no Wasm. [`sandbox`] knows no sockets.
 //! [`plugin`] knows no connections. Only [`connection`] sees both sides.
 
+pub mod admin;
 pub mod background;
 pub mod capabilities;
 pub mod cli;
@@ -16,6 +17,7 @@ pub mod config;
 pub mod connection;
 pub mod deploy;
 pub mod hibernation;
+pub mod internal;
 pub mod key_value;
 pub mod messaging;
 pub mod observe;

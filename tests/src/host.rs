@@ -124,7 +124,8 @@ impl Host {
     /// If it does not answer.
     pub async fn internal(&self, path: &str) -> String {
         let address = self.internal_address().await;
-        exchange(address, format!("GET {path} HTTP/1.1\r\nHost: here\r\n\r\n")).await
+        exchange(address, format!("GET {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"))
+            .await
     }
 
     /// All its metrics, as a scraper gets them that accepts this media type.

@@ -51,6 +51,11 @@ pub struct Http {
 }
 
 impl Http {
+    /// The hosts that are granted.
+    pub fn hosts(&self) -> impl Iterator<Item = &HttpHost> {
+        self.hosts.iter()
+    }
+
     /// Requests to these hosts. Of authorities the system's are trusted.
     pub(super) fn new(
         plugin: &Arc<str>,

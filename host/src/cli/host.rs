@@ -12,12 +12,14 @@ use super::{
     systemd::{Notify, Sockets},
 };
 use crate::{
+    admin::{Admin, Token},
     background,
     config::{Config, Configuration, HostKeys},
     deploy::{self, Deployments, Reloader},
     hibernation::{Settings, SnapshotStore, Spill},
+    internal::Internal,
     key_value::Stores,
-    observe::{self, Log, Metrics, Traces, internal::Internal},
+    observe::{self, LogFilter, Metrics, Traces},
     plugin::{Cache, Compiler, Loader, THIS_PROGRAM},
     sandbox,
     server::{
@@ -30,7 +32,7 @@ use crate::{
 struct Given {
     sockets: Sockets,
     notify: Notify,
-    log: Log,
+    log: Arc<LogFilter>,
 }
 
 /// Runs a host to its end. `deployments` says which plugins it serves.
@@ -42,7 +44,8 @@ pub(super) fn run(
     let sockets = Sockets::take()?;
     let keys = configuration.keys();
     let log = observe::log_to_stderr(observe::log_filter(&keys.log)?, keys.log_format)?;
-    let given = Given { sockets, notify: Notify::from_environment()?, log };
+    let notify = Notify::from_environment()?;
+    let given = Given { sockets, notify, log: log.filter.clone() };
     background::start()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -60,15 +63,17 @@ async fn host(
     let (mut signals, hangups) = (Signals::new()?, hangups()?);
     let (reloader, reloads) = deploy::reloads();
     let metrics = Arc::<Metrics>::default();
-    let internal = Internal::new(metrics.clone());
     let traces = Traces::from_environment(&metrics)?;
     let keys = configuration.keys().clone();
-    tell(&internal, sockets.internal, &keys).await?;
     let config = Arc::new(configuration.host().clone());
-    let listener = listen(sockets.public, keys.listen, "--listen").await?;
-    let tls = tls(&keys)?;
     let snapshots = snapshots(keys.spill.clone(), &config)?;
     let sites = Sites::new(Common::new(&config, snapshots, files::sockets_max(&config)));
+    let token = Token::find(keys.admin_token_file.as_deref())?;
+    let admin = Admin::new(sites.clone(), reloader.clone(), log.clone(), token, config.clone());
+    let internal = Internal::new(metrics.clone(), admin);
+    tell(&internal, sockets.internal, &keys).await?;
+    let listener = listen(sockets.public, keys.listen, "--listen").await?;
+    let tls = tls(&keys)?;
     gauges::watch(&metrics, &sites);
     let mut deployments =
         deployments(loader(configuration, metrics.clone(), &config)?, sites.clone())?;
@@ -128,7 +133,7 @@ async fn reload_at(mut hangups: Signal, reloader: &Reloader, notify: &Notify, ur
 }
 
 /// Does what a reloaded configuration says of the host: all of it, or nothing.
-fn apply(keys: &HostKeys, host: &Host, tls: Option<&Tls>, log: &Log) -> Result<()> {
+fn apply(keys: &HostKeys, host: &Host, tls: Option<&Tls>, log: &LogFilter) -> Result<()> {
     let filter = observe::log_filter(&keys.log)?;
     if let (Some(tls), Some(files)) = (tls, tls_files(keys)) {
         tls.take(files)?;

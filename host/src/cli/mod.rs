@@ -12,6 +12,7 @@ mod listen;
 mod options;
 mod plugin;
 mod process;
+mod reload;
 mod report;
 mod run;
 mod serve;
@@ -40,6 +41,7 @@ enum Command {
     Serve(serve::Serve),
     Check(check::Check),
     Config(config::Config),
+    Reload(reload::Reload),
     #[command(hide = true)]
     Compile(compile::Compile),
     Connect(connect::Connect),
@@ -56,6 +58,7 @@ pub fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Check(check) => check.run(),
         Command::Config(config) => config.run(),
+        Command::Reload(reload) => reload.run(),
         Command::Compile(compile) => compile.run(),
         Command::Connect(connect) => connect.run(),
         Command::Bench(bench) => bench.run(),

@@ -12,6 +12,8 @@ use super::{
 pub(super) const PREFIX: &str = "WSHOST_";
 /// Read where the command line is.
 const CONFIG: &str = "config";
+/// Read by the admin interface. It is secret, and nothing that is printed.
+const ADMIN_TOKEN: &str = "admin_token";
 
 /// What variables say.
 #[derive(Clone, Debug, Default)]
@@ -42,7 +44,7 @@ pub(super) fn read(variables: &[(String, String)]) -> Result<Variables, ConfigEr
             read.keys.push(KeyAssignment { name, given, origin });
         } else if scope(&name).is_some() {
             read.settings.push(Assignment { name, value: value.trim().to_owned(), origin });
-        } else if name != CONFIG && !is_others(rest, value) {
+        } else if ![CONFIG, ADMIN_TOKEN].contains(&&*name) && !is_others(rest, value) {
             return Err(unknown(origin, &name));
         }
     }
@@ -60,7 +62,7 @@ fn is_others(rest: &str, value: &str) -> bool {
 }
 
 fn unknown(origin: Origin, name: &str) -> ConfigError {
-    let known = [settings::NAMES, keys::NAMES, &[CONFIG]].concat();
+    let known = [settings::NAMES, keys::NAMES, &[CONFIG, ADMIN_TOKEN]].concat();
     let near = nearest(name, &known).to_ascii_uppercase();
     ConfigError::at(origin, format!("no such variable is known; the nearest is `{PREFIX}{near}`"))
 }
@@ -98,6 +100,7 @@ mod tests {
         for (name, value) in [
             ("PATH", "/bin"),
             ("WSHOST_CONFIG", "wshost.toml"),
+            ("WSHOST_ADMIN_TOKEN", "0123456789abcdef"),
             ("WSHOST_TEST_PYTHON", "python3"),
             ("WSHOST_PORT", "tcp://10.0.0.1:80"),
             ("WSHOST_PORT_80_TCP_ADDR", "10.0.0.1"),

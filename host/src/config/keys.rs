@@ -152,8 +152,12 @@ host_keys! {
     /// version 1 or 2; one without it is closed. Others must send none.
     proxy_protocol: bool = false, "true or false", live;
     /// Where to tell /metrics, /healthz and /readyz, as in 127.0.0.1:9090, without
-    /// a login: for a network that only the operator reaches. Without it: nowhere.
+    /// a login, and /v1/, the admin interface: for a network that only the operator reaches. Without it: nowhere.
     internal: Option<SocketAddr> = None, "ADDRESS:PORT";
+    /// A file whose first line is the token of the admin interface, which the listener
+    /// above has under /v1/. Without it, and without WSHOST_ADMIN_TOKEN, it answers
+    /// nobody.
+    admin_token_file: Option<PathBuf> = None, "FILE";
     /// What to log: a level, or levels by target as in `info,guest=debug`.
     log: String = "info".into(), "FILTER", live;
     /// How lines of the log are written: `auto` is text on a terminal, else JSON.

@@ -261,6 +261,8 @@ settings! {
     /// The largest head of a request, request line and header fields; also, what the
     /// header fields may take that a handler gives to a response.
     header_max_bytes: usize = 32 * KIB, 8 * KIB => MIB, host;
+    /// The largest body of a request to the admin interface.
+    admin_body_max_bytes: usize = 2 * MIB, KIB => GIB, host;
     /// How many header fields a request may have, and a handler may give to a response.
     headers_max: usize = 100, 1 => 10_000, host;
     /// How many instances are awake at once. When more are needed, those whose

@@ -85,16 +85,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     }
 
     pub(super) async fn mail(&mut self, mail: Mail) -> Result<(), Ending> {
-        let (Mail::Direct { from, payload } | Mail::Published { from, payload, .. }) = &mail;
-        let sender = &*from.to_string();
-        self.info(match &mail {
-            Mail::Direct { .. } => types::Message::Direct(types::DirectMessage { sender, payload }),
-            Mail::Published { topic, .. } => {
-                let sender = Some(sender);
-                types::Message::Published(types::TopicMessage { topic, sender, payload })
+        match &mail {
+            Mail::Direct { from, payload } => {
+                let sender = &*from.to_string();
+                self.info(types::Message::Direct(types::DirectMessage { sender, payload })).await
             }
-        })
-        .await
+            Mail::Published { topic, from, payload } => {
+                let sender = from.map(|from| from.to_string());
+                let sender = sender.as_deref();
+                let message = types::TopicMessage { topic, sender, payload };
+                self.info(types::Message::Published(message)).await
+            }
+            Mail::Operator { payload } => self.info(types::Message::Operator(payload)).await,
+        }
     }
 
     pub(super) async fn timer(&mut self, timer: Fired) -> Result<(), Ending> {

@@ -68,10 +68,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         match effect {
             Effect::Send { to, payload } => self.shared.hub.send(from, to, payload),
             Effect::Publish { topic, what: Publication::Message(payload), to_self } => {
-                self.shared.hub.publish(from, &topic, &payload, to_self);
+                self.shared.hub.publish(Some(from), &topic, &payload, to_self);
             }
             Effect::Publish { topic, what: Publication::Frame(frame), to_self } => {
-                self.shared.hub.publish_frame(from, &topic, &SharedFrame::new(frame), to_self);
+                let frame = SharedFrame::new(frame);
+                self.shared.hub.publish_frame(Some(from), &topic, &frame, to_self);
             }
             Effect::Subscribe(topic) => {
                 self.seldom.get_or_insert_default().subscribed.insert(topic.clone());

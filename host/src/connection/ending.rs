@@ -48,6 +48,8 @@ pub(super) enum Ending {
     Replaced,
     /// The host is going down.
     Shutdown,
+    /// The operator closes it, by this frame.
+    Operator(CloseFrame),
 }
 
 impl Ending {
@@ -70,6 +72,7 @@ impl Ending {
     pub(super) fn close_frame(&self) -> Option<CloseFrame> {
         let code = match self {
             Self::Close(frame) | Self::Remote(frame) => return frame.clone(),
+            Self::Operator(frame) => return Some(frame.clone()),
             Self::Stop | Self::Timeout => CloseCode::NORMAL,
             Self::Decode(error) => error.close_code(),
             Self::Rate(_) => CloseCode::POLICY_VIOLATION,
@@ -108,6 +111,7 @@ impl Ending {
             Self::Sleep(_) | Self::Wake(_) => Reason::Other("hibernation"),
             Self::Replaced => Reason::Replaced,
             Self::Shutdown => Reason::Shutdown,
+            Self::Operator(_) => Reason::Operator,
         }
     }
 
@@ -131,6 +135,7 @@ impl Ending {
             Self::SlowReader => "the peer reads too slowly (send_queue_max_bytes)".into(),
             Self::Replaced => "its plugin was replaced or removed".into(),
             Self::Shutdown => "the host is going down".into(),
+            Self::Operator(_) => "closed by the operator".into(),
         }
     }
 

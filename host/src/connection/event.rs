@@ -58,12 +58,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     }
                     continue;
                 }
+                Some(Urgent::Operator(frame)) => {
+                    return Poll::Ready(Event::End(Ending::Operator(frame)));
+                }
                 Some(Urgent::FramesLost) => return Poll::Ready(Event::End(Ending::SlowReader)),
                 Some(Urgent::Frames(frames)) => {
                     frames.iter().for_each(|frame| self.wire.push_shared(frame, tenant));
                     continue;
                 }
                 None => {}
+            }
+            let questions = self.mailbox.take_questions();
+            if !questions.is_empty() {
+                self.answer(questions);
+                continue;
             }
             if self.guest.sleeps_at_once(&self.shared.config) {
                 return Poll::Ready(Event::Rest);

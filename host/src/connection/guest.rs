@@ -143,6 +143,22 @@ impl Guest {
         self.sleeps
     }
 
+    /// The linear memory of its instance, if it is awake.
+    pub(super) fn memory_bytes(&self) -> Option<usize> {
+        match &self.state {
+            State::Awake(awake) => Some(awake.instance.memory_bytes()),
+            State::Asleep(_) | State::Gone => None,
+        }
+    }
+
+    /// What its snapshot takes, if it sleeps.
+    pub(super) fn snapshot_bytes(&self) -> Option<u64> {
+        match &self.state {
+            State::Asleep(asleep) => Some(asleep.ticket.len_bytes()),
+            State::Awake(_) | State::Gone => None,
+        }
+    }
+
     /// The instance, for a callback. One that sleeps is restored.
     ///
     /// # Errors

@@ -14,8 +14,10 @@ mod callbacks;
 mod clocks;
 mod closing;
 mod commands;
+mod details;
 mod ending;
 mod event;
+mod facts;
 mod guest;
 mod memory;
 mod migration;
@@ -33,6 +35,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::{clocks::Clocks, ending::Ending, event::Event, wire::Wire};
 pub use self::{
+    facts::{Facts, Opened},
     guest::Guest,
     memory::MemoryBound,
     options::{Options, deflate_options},
@@ -58,6 +61,7 @@ pub struct Connection<S> {
     clocks: Clocks,
     /// Whether mail is next, where the peer has something as well: they take turns.
     mail_has_turn: bool,
+    facts: Facts,
     seldom: Option<Box<Seldom>>,
 }
 
@@ -92,6 +96,8 @@ pub struct Parts<S> {
     pub stream: S,
     /// What was read from it already.
     pub early: Bytes,
+    /// How it was opened.
+    pub facts: Facts,
     /// What it was opened by, if it may move to another version of its plugin.
     pub request: Option<KeptRequest>,
     /// Its span, if it is traced.
@@ -101,7 +107,8 @@ pub struct Parts<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Puts one together, and makes it known to others.
     pub fn new(parts: Parts<S>) -> Self {
-        let Parts { id, shared, options, agreed, guest, stream, early, request, trace } = parts;
+        let Parts { id, shared, options, agreed, guest, stream, early, facts, request, trace } =
+            parts;
         let takes_mail = options.callbacks.contains(Callbacks::INFO);
         let mailbox = Arc::new(Mailbox::new(id, shared.plugin.tenant.clone(), takes_mail));
         shared.hub.join(&mailbox);
@@ -119,6 +126,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             wire,
             clocks: Clocks::default(),
             mail_has_turn: false,
+            facts,
             seldom: has_seldom.then(|| Box::new(Seldom { request, trace, ..Seldom::default() })),
         }
     }

@@ -187,6 +187,7 @@ impl Member {
         shared.places.enter(peer, spare)?;
         // From here on it is given back when this is dropped.
         let member = Self { shared: shared.clone(), peer };
+        shared.connections.fetch_add(1, Relaxed);
         let tenant = &shared.plugin.tenant;
         let before = tenant.metrics.connections.enter();
         match tenant.config.connections_max_per_plugin {
@@ -199,6 +200,8 @@ impl Member {
 impl Member {
     /// The connection is one of another version's from now on.
     pub(super) fn move_to(&mut self, shared: Arc<Shared>) {
+        shared.connections.fetch_add(1, Relaxed);
+        self.shared.connections.fetch_sub(1, Relaxed);
         self.shared = shared;
     }
 }
@@ -214,6 +217,7 @@ impl Deref for Member {
 impl Drop for Member {
     fn drop(&mut self) {
         self.shared.plugin.tenant.metrics.connections.leave();
+        self.shared.connections.fetch_sub(1, Relaxed);
         self.shared.places.leave(self.peer);
     }
 }

@@ -1,7 +1,10 @@
 //! What the connections of one plugin share.
 
 use std::{
-    sync::{Arc, OnceLock, atomic::AtomicBool},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicUsize},
+    },
     time::Duration,
 };
 
@@ -29,6 +32,8 @@ pub struct Shared {
     pub snapshots: Arc<SnapshotStore>,
     /// How many connections there are in the host.
     pub places: Arc<Places>,
+    /// How many connections this version has, those that are opening or closing too.
+    pub connections: AtomicUsize,
     /// What became of this version of the plugin, once it was replaced.
     pub successor: OnceLock<Successor>,
     /// Whether it was said that the handler picks no subprotocol.

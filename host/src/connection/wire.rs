@@ -180,6 +180,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         self.decoder.set_message_size_max(bytes);
     }
 
+    /// Whether compression was agreed on.
+    pub(super) fn compression(&self) -> bool {
+        self.encoder.is_agreed()
+    }
+
     /// How many bytes wait to be written.
     pub(super) fn queued_bytes(&self) -> usize {
         self.at_hand.as_ref().map_or(0, |at_hand| at_hand.queue.len_bytes())

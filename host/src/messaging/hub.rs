@@ -2,7 +2,7 @@
 //! one plugin.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc,
         atomic::{
@@ -22,6 +22,15 @@ use super::{
 use crate::websocket::SharedFrame;
 
 type Subscribers = HashMap<ConnectionId, Arc<Mailbox>>;
+
+/// What became of something that was published.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Published {
+    /// Subscribers that it waits for.
+    pub delivered: usize,
+    /// Subscribers that had no room for it.
+    pub dropped: usize,
+}
 
 /// The connections of one plugin, by id and by topic.
 ///
@@ -74,11 +83,30 @@ impl Hub {
 
     /// Sends a message to one connection.
     pub fn send(&self, from: ConnectionId, to: ConnectionId, payload: Bytes) {
-        // Taken out first: nothing is done under the map's lock.
-        let mailbox = self.connections.get(&to).map(|mailbox| mailbox.clone());
-        if let Some(mailbox) = mailbox {
+        if let Some(mailbox) = self.find(to) {
             self.count(mailbox.leave(Mail::Direct { from, payload }));
         }
+    }
+
+    /// Sends a message to one connection from outside. None: there is no such one.
+    pub fn send_from_outside(&self, to: ConnectionId, payload: Bytes) -> Option<Left> {
+        let left = self.find(to)?.leave(Mail::Operator { payload });
+        self.count(left);
+        Some(left)
+    }
+
+    /// Sends a frame to one connection's socket from outside. None: there is no such
+    /// one.
+    pub fn send_frame_from_outside(&self, to: ConnectionId, frame: SharedFrame) -> Option<Left> {
+        let left = self.find(to)?.leave_frame(frame);
+        self.count(left);
+        Some(left)
+    }
+
+    /// A connection's mailbox, taken out: nothing is done under the map's lock.
+    #[must_use]
+    pub fn find(&self, id: ConnectionId) -> Option<Arc<Mailbox>> {
+        self.connections.get(&id).map(|mailbox| mailbox.clone())
     }
 
     /// Subscribes to a topic.
@@ -94,37 +122,67 @@ impl Hub {
         self.topics.remove_if(topic, |_, subscribers| subscribers.is_empty());
     }
 
-    /// Leaves a message for every subscriber's handler.
-    pub fn publish(&self, from: ConnectionId, topic: &Arc<str>, payload: &Bytes, to_self: bool) {
+    /// Leaves a message for every subscriber's handler. None publishes from outside.
+    pub fn publish(
+        &self,
+        from: Option<ConnectionId>,
+        topic: &Arc<str>,
+        payload: &Bytes,
+        to_self: bool,
+    ) -> Published {
         self.each(from, topic, to_self, |mailbox| {
             mailbox.leave(Mail::Published { topic: topic.clone(), from, payload: payload.clone() })
-        });
+        })
     }
 
-    /// Leaves a frame for every subscriber's socket.
+    /// Leaves a frame for every subscriber's socket. None publishes from outside.
     pub fn publish_frame(
         &self,
-        from: ConnectionId,
+        from: Option<ConnectionId>,
         topic: &Arc<str>,
         frame: &SharedFrame,
         to_self: bool,
-    ) {
-        self.each(from, topic, to_self, |mailbox| mailbox.leave_frame(frame.clone()));
+    ) -> Published {
+        self.each(from, topic, to_self, |mailbox| mailbox.leave_frame(frame.clone()))
     }
 
     fn each(
         &self,
-        from: ConnectionId,
+        from: Option<ConnectionId>,
         topic: &Arc<str>,
         to_self: bool,
         leave: impl Fn(&Mailbox) -> Left,
-    ) {
-        let Some(subscribers) = self.topics.get(topic) else { return };
+    ) -> Published {
+        let mut published = Published::default();
+        let Some(subscribers) = self.topics.get(topic) else { return published };
         for (id, mailbox) in subscribers.iter() {
-            if to_self || *id != from {
-                self.count(leave(mailbox));
+            if to_self || Some(*id) != from {
+                match leave(mailbox) {
+                    Left::Waiting => published.delivered += 1,
+                    Left::Dropped => published.dropped += 1,
+                }
             }
         }
+        drop(subscribers);
+        self.dropped.fetch_add(published.dropped as u64, Relaxed);
+        published
+    }
+
+    /// The first `count` connections behind this id, in the order of their ids.
+    #[must_use]
+    pub fn page(&self, after: Option<ConnectionId>, count: usize) -> Vec<Arc<Mailbox>> {
+        let mut page = BTreeMap::new();
+        for mailbox in &self.connections {
+            let id = mailbox.id;
+            let is_first = |(last, _): (&ConnectionId, _)| page.len() < count || id < *last;
+            if Some(id) > after && page.last_key_value().is_none_or(is_first) {
+                page.insert(id, mailbox.clone());
+                if page.len() > count {
+                    page.pop_last();
+                }
+            }
+        }
+        page.into_values().collect()
     }
 
     /// All connections that there are now.
@@ -184,10 +242,44 @@ mod tests {
         let (a, b, c) = (member(&hub), member(&hub), member(&hub));
         hub.subscribe(&a, topic.clone());
         hub.subscribe(&b, topic.clone());
-        hub.publish(a.id, &topic, &Bytes::from_static(b"x"), false);
+        hub.publish(Some(a.id), &topic, &Bytes::from_static(b"x"), false);
         assert!(a.take_mail().is_none() && b.take_mail().is_some() && c.take_mail().is_none());
-        hub.publish_frame(a.id, &topic, &SharedFrame::new(Message::Text("x".into())), true);
+        hub.publish_frame(Some(a.id), &topic, &SharedFrame::new(Message::Text("x".into())), true);
         assert!(has_frames(&a) && has_frames(&b) && !has_frames(&c));
+    }
+
+    #[test]
+    fn what_comes_from_outside_says_so_and_is_counted() {
+        let (hub, topic, payload) =
+            (Hub::default(), Arc::<str>::from("news"), Bytes::from_static(b"x"));
+        let a = member(&hub);
+        hub.subscribe(&a, topic.clone());
+        assert_eq!(hub.send_from_outside(a.id, payload.clone()), Some(Left::Waiting));
+        assert!(matches!(a.take_mail(), Some(Mail::Operator { .. })));
+        let published = hub.publish(None, &topic, &payload, true);
+        assert_eq!(published, Published { delivered: 1, dropped: 0 });
+        assert!(matches!(a.take_mail(), Some(Mail::Published { from: None, .. })));
+        a.close();
+        assert_eq!(hub.publish(None, &topic, &payload, true).dropped, 1);
+        hub.leave(a.id, [&topic]);
+        assert_eq!(hub.publish(None, &topic, &payload, true), Published::default());
+        assert_eq!(hub.send_from_outside(a.id, payload), None);
+        assert_eq!(hub.dropped(), 1);
+    }
+
+    #[test]
+    fn pages_have_everybody_once_and_in_order() {
+        let hub = Hub::default();
+        let mut ids: Vec<_> = (0..100).map(|_| member(&hub).id).collect();
+        ids.sort_unstable();
+        let mut seen = Vec::new();
+        while let page = hub.page(seen.last().copied(), 30)
+            && !page.is_empty()
+        {
+            assert!(page.len() == 30 || seen.len() == 90);
+            seen.extend(page.iter().map(|mailbox| mailbox.id));
+        }
+        assert_eq!(seen, ids);
     }
 
     #[test]

@@ -3,9 +3,12 @@
 use std::{fmt, str::FromStr};
 
 /// Names one connection: 128 random bits, so that nobody guesses another's and
-/// none comes twice. As text, 32 hexadecimal digits.
+/// none comes twice. As text, 32 hexadecimal digits, of the same order.
+///
+/// Two words, as one number of 128 bits is aligned to as many: in each place where an
+/// id stands by a word there would be one more.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ConnectionId(u128);
+pub struct ConnectionId(u64, u64);
 
 /// What was given is not a connection's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,13 +24,20 @@ impl ConnectionId {
     pub fn random() -> Self {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).expect("the operating system gives random numbers");
-        Self(u128::from_ne_bytes(bytes))
+        u128::from_ne_bytes(bytes).into()
+    }
+}
+
+impl From<u128> for ConnectionId {
+    #[expect(clippy::cast_possible_truncation, reason = "its two halves")]
+    fn from(number: u128) -> Self {
+        Self((number >> 64) as u64, number as u64)
     }
 }
 
 impl fmt::Display for ConnectionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
+        write!(f, "{:016x}{:016x}", self.0, self.1)
     }
 }
 
@@ -45,7 +55,7 @@ impl FromStr for ConnectionId {
         if text.len() != 32 || !digits {
             return Err(InvalidId);
         }
-        u128::from_str_radix(text, 16).map(Self).map_err(|_| InvalidId)
+        u128::from_str_radix(text, 16).map(Self::from).map_err(|_| InvalidId)
     }
 }
 
@@ -61,8 +71,15 @@ mod tests {
     }
 
     #[test]
+    fn ids_and_their_texts_have_one_order() {
+        let mut ids: Vec<_> = (0..100).map(|_| ConnectionId::random()).collect();
+        ids.sort_unstable();
+        assert!(ids.is_sorted_by_key(ToString::to_string));
+    }
+
+    #[test]
     fn other_text_is_refused() {
-        let id = ConnectionId(0xabc).to_string();
+        let id = ConnectionId::from(0xabc).to_string();
         for text in ["", "1", &id.to_uppercase(), &format!("+{}", &id[1..]), &format!("{id}0")] {
             assert_eq!(text.parse::<ConnectionId>(), Err(InvalidId), "{text}");
         }

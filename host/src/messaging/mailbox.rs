@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -11,8 +12,12 @@ use std::{
 
 use bytes::Bytes;
 
-use super::ConnectionId;
-use crate::{config::SlowReader, tenant::Tenant, websocket::SharedFrame};
+use super::{ConnectionId, Question};
+use crate::{
+    config::{Config, SlowReader},
+    tenant::Tenant,
+    websocket::{CloseFrame, SharedFrame},
+};
 
 /// What it takes to keep a published frame, beside its payload.
 pub const FRAME_OVERHEAD_BYTES: usize = size_of::<SharedFrame>();
@@ -31,8 +36,13 @@ pub enum Mail {
     Published {
         /// Which.
         topic: Arc<str>,
-        /// Who published it.
-        from: ConnectionId,
+        /// Who published it; none: it came from outside.
+        from: Option<ConnectionId>,
+        /// What it says.
+        payload: Bytes,
+    },
+    /// From the operator.
+    Operator {
         /// What it says.
         payload: Bytes,
     },
@@ -41,7 +51,7 @@ pub enum Mail {
 impl Mail {
     fn bytes(&self) -> usize {
         match self {
-            Self::Direct { payload, .. } => payload.len(),
+            Self::Direct { payload, .. } | Self::Operator { payload } => payload.len(),
             Self::Published { topic, payload, .. } => topic.len() + payload.len(),
         }
     }
@@ -79,7 +89,7 @@ struct Inside {
     /// None, and no room for it, nearly always.
     waiting: Option<Box<Waiting>>,
     frames_lost: bool,
-    frames_dropped: u64,
+    frames_dropped: u32,
     shutdown: bool,
     /// Whether the owner is to look whether its plugin was replaced.
     replaced: bool,
@@ -93,6 +103,16 @@ struct Waiting {
     mail_bytes: usize,
     frames: VecDeque<SharedFrame>,
     frame_bytes: usize,
+    /// Asked by the operator, and not answered yet.
+    questions: Vec<Question>,
+    /// What the operator wants the peer to be told at the end, which is now.
+    closing: Option<CloseFrame>,
+}
+
+impl Waiting {
+    fn is_empty(&self) -> bool {
+        self.mail.is_empty() && self.frames.is_empty() && self.questions.is_empty()
+    }
 }
 
 /// What can't wait for a callback, or needs none.
@@ -102,6 +122,8 @@ pub enum Urgent {
     Shutdown,
     /// The plugin was replaced. Said until it is [taken](Mailbox::take_replaced).
     Replaced,
+    /// The operator closes it, by this frame.
+    Operator(CloseFrame),
     /// Frames had to be dropped: the peer reads too slowly.
     FramesLost,
     /// Frames for the socket, in order.
@@ -115,6 +137,12 @@ impl Mailbox {
     pub fn new(id: ConnectionId, tenant: Arc<Tenant>, takes_mail: bool) -> Self {
         let (takes_mail, rung) = (AtomicBool::new(takes_mail), AtomicBool::new(true));
         Self { id, tenant, takes_mail, rung, inside: Mutex::default() }
+    }
+
+    /// The settings of its plugin.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.tenant.config
     }
 
     fn lock(&self) -> MutexGuard<'_, Inside> {
@@ -224,6 +252,43 @@ impl Mailbox {
         self.lock().replaced = false;
     }
 
+    /// Asks the owner. Those who wait no more for an answer are forgotten.
+    pub fn ask(&self, question: Question) {
+        let mut inside = self.lock();
+        if inside.closed {
+            return;
+        }
+        let questions = &mut inside.waiting.get_or_insert_default().questions;
+        questions.retain(|question| !question.answer.is_closed());
+        questions.push(question);
+        self.ring(inside);
+    }
+
+    /// Takes what was asked.
+    pub fn take_questions(&self) -> Vec<Question> {
+        if !self.rung.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        let mut inside = self.lock();
+        inside.waiting.as_mut().map(|waiting| mem::take(&mut waiting.questions)).unwrap_or_default()
+    }
+
+    /// Tells the owner that the operator closes the connection by this frame.
+    pub fn close_by_operator(&self, frame: CloseFrame) {
+        let mut inside = self.lock();
+        if inside.closed {
+            return;
+        }
+        inside.waiting.get_or_insert_default().closing.get_or_insert(frame);
+        self.ring(inside);
+    }
+
+    /// How many messages wait for the handler.
+    #[must_use]
+    pub fn mail(&self) -> usize {
+        self.lock().waiting.as_ref().map_or(0, |waiting| waiting.mail.len())
+    }
+
     /// Wakes the owner, once the lock is free.
     fn ring(&self, mut inside: MutexGuard<'_, Inside>) {
         self.rung.store(true, Ordering::Release);
@@ -251,6 +316,9 @@ impl Mailbox {
         if inside.replaced {
             return Some(Urgent::Replaced);
         }
+        if let Some(Waiting { closing: Some(frame), .. }) = inside.waiting.as_deref() {
+            return Some(Urgent::Operator(frame.clone()));
+        }
         if let Some(waiting) = &mut inside.waiting
             && room_bytes > 0
             && !waiting.frames.is_empty()
@@ -260,9 +328,7 @@ impl Mailbox {
         if !inside.owner.as_ref().is_some_and(|owner| owner.will_wake(cx.waker())) {
             inside.owner = Some(cx.waker().clone());
         }
-        let empty =
-            |waiting: &mut Box<Waiting>| waiting.mail.is_empty() && waiting.frames.is_empty();
-        if inside.waiting.as_mut().is_none_or(empty) {
+        if inside.waiting.as_ref().is_none_or(|waiting| waiting.is_empty()) {
             inside.waiting = None;
             self.rung.store(false, Ordering::Release);
         }
@@ -299,9 +365,9 @@ impl Mailbox {
 
     /// Takes nothing any more. Returns how many frames were dropped while the
     /// connection went on.
-    pub fn close(&self) -> u64 {
+    pub fn close(&self) -> u32 {
         let mut inside = self.lock();
-        let before = std::mem::replace(&mut *inside, Inside { closed: true, ..Inside::default() });
+        let before = mem::replace(&mut *inside, Inside { closed: true, ..Inside::default() });
         drop(inside);
         if let Some(waiting) = before.waiting {
             self.tenant.totals.mail_bytes.give(waiting.mail_bytes);
@@ -332,7 +398,7 @@ impl Waiting {
         };
         let count = self.frames.iter().take_while(fits).count();
         let rest = self.frames.split_off(count);
-        let frames = std::mem::replace(&mut self.frames, rest);
+        let frames = mem::replace(&mut self.frames, rest);
         self.frame_bytes -= frames.iter().map(frame_bytes).sum::<usize>();
         frames
     }
@@ -340,8 +406,10 @@ impl Waiting {
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::oneshot::{self, error::TryRecvError};
+
     use super::*;
-    use crate::{config::Config, websocket::Message};
+    use crate::websocket::Message;
 
     fn mailbox() -> Mailbox {
         mailbox_of(SlowReader::Close)
@@ -435,6 +503,42 @@ mod tests {
     }
 
     #[test]
+    fn a_question_waits_for_the_owner_and_ends_with_the_connection() {
+        let mailbox = mailbox();
+        assert!(urgent(&mailbox, 1000).is_none() && mailbox.take_questions().is_empty());
+        let ask = || {
+            let (answer, answered) = oneshot::channel();
+            mailbox.ask(Question { topics: false, answer });
+            answered
+        };
+        drop(ask());
+        let mut answered = ask();
+        assert!(urgent(&mailbox, 1000).is_none());
+        assert_eq!(mailbox.take_questions().len(), 1, "nobody waits for the other");
+        assert_eq!(answered.try_recv().unwrap_err(), TryRecvError::Closed);
+        assert!(urgent(&mailbox, 1000).is_none() && mailbox.lock().waiting.is_none());
+        let mut unanswered = ask();
+        mailbox.close();
+        assert_eq!(unanswered.try_recv().unwrap_err(), TryRecvError::Closed);
+        assert_eq!(ask().try_recv().unwrap_err(), TryRecvError::Closed);
+    }
+
+    #[test]
+    fn the_operator_closes_it_once() {
+        let mailbox = mailbox();
+        for code in [4000, 4001] {
+            mailbox.close_by_operator(CloseFrame::new(code, "").unwrap());
+        }
+        for _ in 0..2 {
+            let urgent = urgent(&mailbox, 0);
+            assert!(
+                matches!(&urgent, Some(Urgent::Operator(frame)) if frame.code().get() == 4000),
+                "{urgent:?}"
+            );
+        }
+    }
+
+    #[test]
     fn what_nobody_wants_is_dropped() {
         let mailbox = Mailbox::new(ConnectionId::random(), Tenant::test(Config::default()), false);
         assert_eq!(mailbox.leave(mail("a")), Left::Dropped);
@@ -454,10 +558,9 @@ mod tests {
     #[test]
     fn what_was_published_to_a_topic_can_be_forgotten() {
         let mailbox = mailbox();
-        let from = ConnectionId::random();
         mailbox.leave(Mail::Published {
             topic: "t".into(),
-            from,
+            from: None,
             payload: Bytes::from_static(b"12345"),
         });
         mailbox.leave(mail("a"));

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     io::{self, IsTerminal as _},
+    sync::Arc,
 };
 
 use anyhow::{Result, anyhow};
@@ -48,14 +49,27 @@ impl fmt::Display for LogFormat {
 
 /// The log. It is written to its end when this is dropped.
 pub struct Log {
-    set: Box<dyn Fn(EnvFilter)>,
+    /// What is logged.
+    pub filter: Arc<LogFilter>,
     _writer: WorkerGuard,
 }
 
-impl Log {
+/// What is logged, which can be changed.
+pub struct LogFilter {
+    set: Box<dyn Fn(EnvFilter) + Send + Sync>,
+    text: Box<dyn Fn() -> String + Send + Sync>,
+}
+
+impl LogFilter {
     /// Logs what this says from now on.
     pub fn set(&self, filter: EnvFilter) {
         (self.set)(filter);
+    }
+
+    /// As text, in the form that [`log_filter`] reads.
+    #[must_use]
+    pub fn text(&self) -> String {
+        (self.text)()
     }
 }
 
@@ -92,9 +106,11 @@ pub fn log_to_stderr(filter: EnvFilter, format: LogFormat) -> Result<Log> {
         .with(lines)
         .try_init()
         .map_err(|error| anyhow!("can't start the log: {error}"))?;
-    // Fails only where the log is gone.
+    let now = handle.clone();
+    // These fail only where the log is gone.
     let set = Box::new(move |filter| _ = handle.reload(filter));
-    Ok(Log { set, _writer: guard })
+    let text = Box::new(move || now.with_current(EnvFilter::to_string).unwrap_or_default());
+    Ok(Log { filter: Arc::new(LogFilter { set, text }), _writer: guard })
 }
 
 /// Lines as objects, with their fields beside the message.

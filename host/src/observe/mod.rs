@@ -2,7 +2,6 @@
 
 mod budget;
 mod guest_target;
-pub mod internal;
 mod log;
 pub mod metrics;
 mod seldom;
@@ -12,7 +11,7 @@ pub mod traces;
 pub use self::{
     budget::Budget,
     guest_target::{GuestLine, GuestTarget},
-    log::{Log, LogFormat, log_filter, log_to_stderr},
+    log::{Log, LogFilter, LogFormat, log_filter, log_to_stderr},
     metrics::Metrics,
     seldom::Seldom,
     text::printable,

@@ -283,7 +283,11 @@ impl Ledger {
     }
 }
 
-fn topic_name(config: &Config, topic: &str) -> Result<Arc<str>, Error> {
+/// Checks the name of a topic.
+///
+/// # Errors
+/// One that is too long, empty, or has control characters.
+pub fn topic_name(config: &Config, topic: &str) -> Result<Arc<str>, Error> {
     if topic.len() > config.topic_max_bytes {
         return Err(Error::Limit("topic_max_bytes".into()));
     }

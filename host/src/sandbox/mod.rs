@@ -34,6 +34,6 @@ pub use engine::engine;
 pub use error::CallError;
 pub use hibernation::{RestoreError, StaysAwake};
 pub use instance::{Instance, Template, sample_request};
-pub use ledger::{Effect, Ledger, Phase, Publication};
+pub use ledger::{Effect, Ledger, Phase, Publication, topic_name};
 pub use request::KeptRequest;
 pub use sources::Sources;

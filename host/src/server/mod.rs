@@ -29,7 +29,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::{
     edge::{Edge, ProxyHeader},
-    sites::{Common, DeployError, Served, Sites},
+    sites::{Common, DeployError, Served, Site, Sites},
 };
 use self::{
     proxy_protocol::HeaderError,

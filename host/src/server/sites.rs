@@ -3,7 +3,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, OnceLock, PoisonError, RwLock, Weak, atomic::AtomicBool},
+    sync::{
+        Arc, OnceLock, PoisonError, RwLock, Weak,
+        atomic::{AtomicBool, AtomicUsize},
+    },
     time::Duration,
 };
 
@@ -19,6 +22,7 @@ use crate::{
     hibernation::{Slots, SnapshotStore},
     messaging::{Hub, Mailbox},
     plugin::Plugin,
+    websocket::CloseFrame,
 };
 
 /// The pace at which connections are closed when the host goes down, if there are so
@@ -61,17 +65,26 @@ struct Inside {
     sites: BTreeMap<Arc<str>, Site>,
     routes: Routes<Arc<Shared>>,
     /// The hubs of plugins that are served no more, while they have connections.
-    removed: Vec<Weak<Hub>>,
+    removed: Vec<(Arc<str>, Weak<Hub>)>,
 }
 
 /// One plugin.
 #[derive(Clone)]
-struct Site {
-    patterns: Arc<[Pattern]>,
+pub struct Site {
+    /// What it serves.
+    pub patterns: Arc<[Pattern]>,
     /// The version that new connections get.
-    current: Arc<Shared>,
+    pub current: Arc<Shared>,
     /// Those that have connections, at most: the oldest first.
     versions: Vec<Weak<Shared>>,
+}
+
+impl Site {
+    /// The versions that have connections, and the current one: the oldest first.
+    #[must_use]
+    pub fn versions(&self) -> Vec<Arc<Shared>> {
+        self.versions.iter().filter_map(Weak::upgrade).collect()
+    }
 }
 
 /// A request's plugin.
@@ -107,6 +120,19 @@ impl Sites {
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.inside.read().unwrap_or_else(PoisonError::into_inner).sites.contains_key(name)
+    }
+
+    /// The plugin of this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Site> {
+        self.inside.read().unwrap_or_else(PoisonError::into_inner).sites.get(name).cloned()
+    }
+
+    /// All plugins, in the order of their names.
+    #[must_use]
+    pub fn all(&self) -> Vec<Site> {
+        let inside = self.inside.read().unwrap_or_else(PoisonError::into_inner);
+        inside.sites.values().cloned().collect()
     }
 
     /// What they share.
@@ -173,8 +199,8 @@ impl Sites {
         let Some(site) = inside.sites.remove(name) else { return false };
         // Fewer routes can't contradict each other.
         inside.routes = routes(&inside.sites).unwrap_or_default();
-        inside.removed.retain(|hub| hub.strong_count() > 0);
-        inside.removed.push(Arc::downgrade(&site.current.hub));
+        inside.removed.retain(|(_, hub)| hub.strong_count() > 0);
+        inside.removed.push((name.into(), Arc::downgrade(&site.current.hub)));
         drop(inside);
         for version in site.versions.iter().filter_map(Weak::upgrade) {
             replace(&version, Successor::Drain);
@@ -186,7 +212,7 @@ impl Sites {
     /// the others spread over this time, or less where there are few.
     pub async fn shut_down(&self, time: Duration) {
         let mut mailboxes = Vec::new();
-        for hub in self.hubs() {
+        for (_, hub) in self.hubs() {
             mailboxes.extend(hub.shut_down());
         }
         let count = u32::try_from(mailboxes.len()).unwrap_or(u32::MAX);
@@ -194,11 +220,25 @@ impl Sites {
         spread::over(time, mailboxes, Mailbox::shut_down).await;
     }
 
-    /// Those of all connections, also of plugins that were removed.
-    fn hubs(&self) -> Vec<Arc<Hub>> {
+    /// Closes all connections that a plugin has now by this frame, spread over this
+    /// time. Returns how many there are.
+    pub fn drain(hub: &Hub, time: Duration, frame: CloseFrame) -> usize {
+        let mailboxes = hub.all();
+        let count = mailboxes.len();
+        let close = move |mailbox: &Mailbox| mailbox.close_by_operator(frame.clone());
+        tokio::spawn(spread::over(time, mailboxes, close));
+        count
+    }
+
+    /// Those of all connections, by plugins, also of plugins that were removed.
+    #[must_use]
+    pub fn hubs(&self) -> Vec<(Arc<str>, Arc<Hub>)> {
         let inside = self.inside.read().unwrap_or_else(PoisonError::into_inner);
-        let current = inside.sites.values().map(|site| site.current.hub.clone());
-        current.chain(inside.removed.iter().filter_map(Weak::upgrade)).collect()
+        let current =
+            inside.sites.iter().map(|(name, site)| (name.clone(), site.current.hub.clone()));
+        let removed =
+            inside.removed.iter().filter_map(|(name, hub)| Some((name.clone(), hub.upgrade()?)));
+        current.chain(removed).collect()
     }
 
     fn shared(&self, plugin: Plugin, hub: Arc<Hub>) -> Arc<Shared> {
@@ -211,6 +251,7 @@ impl Sites {
             slots,
             snapshots,
             places,
+            connections: AtomicUsize::new(0),
             successor: OnceLock::new(),
             picks_none_said: AtomicBool::new(false),
         })

@@ -29,7 +29,10 @@ use super::{
 use crate::{
     background,
     config::OnDeploy,
-    connection::{Guest, Member, Options, Over, Parts, PeerKey, Running, Shared, deflate_options},
+    connection::{
+        Facts, Guest, Member, Opened, Options, Over, Parts, PeerKey, Running, Shared,
+        deflate_options,
+    },
     messaging::ConnectionId,
     observe::{Trace, metrics::RequestResult, printable, traces},
     sandbox::{
@@ -179,7 +182,8 @@ where
         id,
     };
     let begun = trace.as_mut().map(|trace| trace.connection(id.to_string()));
-    let (Init { parts, asked, .. }, called) = background::movable(Box::pin(init.call())).await;
+    let (Init { parts, asked, client, .. }, called) =
+        background::movable(Box::pin(init.call())).await;
     if let (Some(trace), Some(begun)) = (trace.as_mut(), begun) {
         let why = called.as_ref().err().map(|error| (error.kind(), error.to_string()));
         let failure = why.as_ref().map(|(kind, why)| traces::Failure { kind, why });
@@ -209,6 +213,13 @@ where
                     trace.answered(response.status().as_u16());
                     trace
                 });
+                let facts = Facts::new(&Opened {
+                    peer: client,
+                    path: parts.uri.path(),
+                    http2: parts.version == Version::HTTP_2,
+                    tls: origin.tls.is_some(),
+                    subprotocol: accept.subprotocol.as_deref().unwrap_or_default(),
+                });
                 let opening = Opening {
                     host: host.clone(),
                     member,
@@ -216,6 +227,7 @@ where
                     options,
                     agreed,
                     guest,
+                    facts,
                     request,
                     trace,
                 };
@@ -348,6 +360,7 @@ struct Opening {
     options: Options,
     agreed: Option<Agreed>,
     guest: Guest,
+    facts: Facts,
     request: Option<KeptRequest>,
     trace: Option<Box<Trace>>,
 }
@@ -380,8 +393,10 @@ impl Opening {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Self { member: shared, id, options, agreed, guest, request, trace, .. } = self;
-        Running::new(Parts { id, shared, options, agreed, guest, stream, early, request, trace })
+        let Self { member: shared, id, options, agreed, guest, facts, request, trace, .. } = self;
+        let parts =
+            Parts { id, shared, options, agreed, guest, stream, early, facts, request, trace };
+        Running::new(parts)
     }
 }
 

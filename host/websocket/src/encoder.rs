@@ -50,6 +50,12 @@ enum Context {
 }
 
 impl Encoder {
+    /// Whether compression was agreed on.
+    #[must_use]
+    pub fn is_agreed(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// For the beginning of a connection.
     #[must_use]
     pub fn new(agreed: Option<&Agreed>) -> Self {

@@ -193,6 +193,12 @@ pub struct Ticket {
 }
 
 impl Ticket {
+    /// What the snapshot takes: in the file, its block.
+    #[must_use]
+    pub fn len_bytes(&self) -> u64 {
+        self.shelf.as_ref().map_or(0, |shelf| shelf.lock().len_bytes(self.key))
+    }
+
     /// Takes the snapshot back. From memory it is there at once; from the file
     /// it is read on a thread for blocking work. When this is dropped half-way,
     /// the snapshot is gone.

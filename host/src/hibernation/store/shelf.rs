@@ -62,6 +62,15 @@ impl Shelf {
         Ok(key)
     }
 
+    /// What one takes: in the file, its block.
+    pub(super) fn len_bytes(&self, key: u32) -> u64 {
+        match &self.entries[key as usize] {
+            Entry::Held(bytes, _) => bytes.len() as u64,
+            Entry::Moving(bytes) => bytes.len() as u64,
+            Entry::Spilled(spilled) => spilled.block_bytes(),
+        }
+    }
+
     /// Takes one out.
     pub(super) fn remove(&mut self, key: u32) -> Entry {
         let entry = self.entries.remove(key as usize);

@@ -1,14 +1,19 @@
 //! The internal listener: what the operator's own tools ask a host. It is for a
-//! network that only they can reach; there is no login.
+//! network that only they can reach. What changes anything, and what tells of single
+//! connections, needs a token ([`Admin`]).
 //!
 //! | Path | |
 //! |---|---|
 //! | `/metrics` | everything that is counted, as OpenMetrics 1.0 for who accepts that, else in Prometheus' text format |
 //! | `/healthz` | 200: the process answers |
 //! | `/readyz` | 200: it takes connections; 503: it is starting or going down |
+//! | `/v1/…` | the admin interface |
+
+mod patience;
 
 use std::{
     convert::Infallible,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -29,15 +34,19 @@ use hyper_util::rt::TokioIo;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
-    time::{sleep, timeout},
+    time::sleep,
 };
 
-use super::{Metrics, Seldom, metrics::Format};
+pub use self::patience::Patience;
+use crate::{
+    admin::Admin,
+    observe::{Metrics, Seldom, metrics::Format},
+};
 
 /// Connections at once. More wait to be accepted.
 const CONNECTIONS_MAX: usize = 16;
-/// How long a connection may take, with its one request and response.
-const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a request may take to come, and then a response to be taken.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How long accepting rests when the system has no more sockets to give.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
 /// The largest head of a request.
@@ -46,9 +55,9 @@ const HEAD_MAX_BYTES: usize = 16 * 1024;
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// What the internal listener tells.
-#[derive(Debug)]
 pub struct Internal {
     metrics: Arc<Metrics>,
+    admin: Admin,
     ready: AtomicBool,
     accept_failed: Seldom,
 }
@@ -56,8 +65,9 @@ pub struct Internal {
 impl Internal {
     /// Of a host that is starting.
     #[must_use]
-    pub fn new(metrics: Arc<Metrics>) -> Arc<Self> {
-        Arc::new(Self { metrics, ready: AtomicBool::new(false), accept_failed: Seldom::default() })
+    pub fn new(metrics: Arc<Metrics>, admin: Admin) -> Arc<Self> {
+        let (ready, accept_failed) = (AtomicBool::new(false), Seldom::default());
+        Arc::new(Self { metrics, admin, ready, accept_failed })
     }
 
     /// Says whether the host takes connections from now on.
@@ -65,8 +75,8 @@ impl Internal {
         self.ready.store(ready, Relaxed);
     }
 
-    /// Answers for ever. Each connection has one request, and a time in all: one
-    /// that hangs holds up others no longer than that, and the host not at all.
+    /// Answers for ever. A connection that hangs is closed, so that it holds up others
+    /// for no longer than that, and the host not at all.
     pub async fn listen(self: Arc<Self>, listener: TcpListener) {
         let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         loop {
@@ -91,21 +101,38 @@ impl Internal {
     }
 
     async fn serve(self: &Arc<Self>, stream: TcpStream) {
-        let answer = service_fn(|request: Request<Incoming>| async move {
-            Ok::<_, Infallible>(self.answer(&request))
+        let patience = Patience::new(PATIENCE);
+        let answer = service_fn(|request: Request<Incoming>| {
+            let patience = &patience;
+            async move {
+                patience.renew();
+                Ok::<_, Infallible>(self.answer(request, patience).await)
+            }
         });
+        // Many small requests may come over one connection.
+        let _ = stream.set_nodelay(true);
         let served = http1::Builder::new()
-            .keep_alive(false)
             .max_buf_size(HEAD_MAX_BYTES)
             .serve_connection(TokioIo::new(stream), answer);
-        match timeout(CONNECTION_TIMEOUT, served).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::debug!("internal: connection failed: {error}"),
-            Err(_) => tracing::debug!("internal: connection took too long"),
+        let mut served = pin!(served);
+        tokio::select! {
+            served = &mut served => {
+                if let Err(error) = served {
+                    tracing::debug!("internal: connection failed: {error}");
+                }
+            }
+            () = patience.ends() => tracing::debug!("internal: connection took too long"),
         }
     }
 
-    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        patience: &Patience,
+    ) -> Response<Full<Bytes>> {
+        if request.uri().path().starts_with("/v1/") {
+            return self.admin.answer(request, patience).await;
+        }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             let mut response =
                 response(StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET is answered here\n");
@@ -130,7 +157,7 @@ impl Internal {
             _ => response(
                 StatusCode::NOT_FOUND,
                 TEXT,
-                "there are /metrics, /healthz and /readyz here\n",
+                "there are /metrics, /healthz, /readyz and /v1/ here\n",
             ),
         }
     }
