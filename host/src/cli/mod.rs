@@ -5,10 +5,13 @@ mod check;
 mod compile;
 mod config;
 mod connect;
+mod dev;
 mod files;
 mod gauges;
+mod generate;
 mod host;
 mod listen;
+mod new;
 mod options;
 mod plugin;
 mod process;
@@ -36,12 +39,16 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    New(new::New),
+    Dev(dev::Dev),
     Run(run::Run),
     Serve(serve::Serve),
     Check(check::Check),
     Config(config::Config),
     #[command(hide = true)]
     Compile(compile::Compile),
+    #[command(hide = true)]
+    Generate(generate::Generate),
     Connect(connect::Connect),
     Bench(bench::Bench),
 }
@@ -52,11 +59,14 @@ enum Command {
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command {
+        Command::New(new) => new.run(),
+        Command::Dev(dev) => dev.run(),
         Command::Run(run) => run.run(),
         Command::Serve(serve) => serve.run(),
         Command::Check(check) => check.run(),
         Command::Config(config) => config.run(),
         Command::Compile(compile) => compile.run(),
+        Command::Generate(generate) => generate.run(),
         Command::Connect(connect) => connect.run(),
         Command::Bench(bench) => bench.run(),
     };

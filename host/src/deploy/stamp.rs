@@ -4,7 +4,7 @@ use std::{fs::Metadata, io, os::unix::fs::MetadataExt as _, path::Path};
 
 /// What tells a file from another, and from itself before it was written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct File {
+pub(super) struct File {
     device: u64,
     inode: u64,
     bytes: u64,
@@ -41,7 +41,8 @@ impl Stamp {
     }
 }
 
-fn file(path: &Path) -> io::Result<Option<File>> {
+/// Of this file. None: it is gone, or no file.
+pub(super) fn file(path: &Path) -> io::Result<Option<File>> {
     match std::fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => Ok(Some((&metadata).into())),
         Ok(_) => Ok(None),
