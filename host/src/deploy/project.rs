@@ -19,6 +19,8 @@ use crate::{config::plugin_name, server::routes::Pattern};
 /// See the module.
 pub struct Project {
     path: PathBuf,
+    /// The plugin's name: until cargo has built it, the directory's.
+    plugin: String,
     /// What was built last, or tried to be.
     built: Sources,
     /// What the last look saw.
@@ -40,7 +42,8 @@ impl Project {
         // As cargo names it.
         let path = manifest.parent().unwrap_or(path).to_owned();
         build::require_target(&path)?;
-        Ok(Self { path, built: Sources::default(), seen: Sources::default() })
+        let plugin = plugin_name(&path);
+        Ok(Self { path, plugin, built: Sources::default(), seen: Sources::default() })
     }
 
     /// Its directory, without links in its path.
@@ -87,17 +90,20 @@ impl Project {
         let built = build::build(&self.path).await;
         // Cargo may have written its lock file.
         self.built = self.seen.clone().with_lock_of(&self.path);
-        let plugin = built.as_deref().map(plugin_name).unwrap_or_default();
         let deployed = match built {
-            Ok(component) => deployer.deploy(&component, |_| Ok(vec![Pattern::everything()])).await,
+            Ok(component) => {
+                self.plugin = plugin_name(&component);
+                deployer.deploy(&component, |_| Ok(vec![Pattern::everything()])).await
+            }
             Err(error) => Err(error),
         };
         let seconds = begun.elapsed().as_secs_f64();
         match &deployed {
             Ok(Change::Unchanged) => tracing::info!("built in {seconds:.1} s, and is as it was"),
             Ok(_) => tracing::info!("deployed in {seconds:.1} s; watching for changes"),
-            Err(error) => deployer.refused(&plugin, error),
+            Err(error) => deployer.refused(&self.plugin, error),
         }
+        let plugin = self.plugin.clone();
         Reloaded { plugin, result: deployed.map_err(|error| format!("{error:#}")) }
     }
 }
