@@ -1,6 +1,9 @@
 //! `wshost generate`: what packages have besides the program. Not for people.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Command, CommandFactory as _, ValueEnum as _};
@@ -18,7 +21,7 @@ pub(super) struct Generate {
 
 impl Generate {
     pub(super) fn run(self) -> Result<()> {
-        let command = Arguments::command();
+        let command = shown();
         let make = |folder: &str| {
             let folder = self.directory.join(folder);
             fs::create_dir_all(&folder)
@@ -32,11 +35,42 @@ impl Generate {
     }
 }
 
-fn complete(mut command: Command, folder: &std::path::Path) -> Result<()> {
+/// The command line without what is not for people.
+fn shown() -> Command {
+    let all = Arguments::command();
+    let shown = all.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
+    Command::new("wshost")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(all.get_about().cloned().unwrap_or_default())
+        .subcommand_required(true)
+        .subcommands(shown.collect::<Vec<_>>())
+}
+
+fn complete(mut command: Command, folder: &Path) -> Result<()> {
     let name = command.get_name().to_owned();
     for shell in Shell::value_variants() {
         clap_complete::generate_to(*shell, &mut command, &name, folder)
             .with_context(|| format!("can't write to {}", folder.display()))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_command_has_a_page_and_each_shell_its_completions() {
+        let directory = tempfile::tempdir().unwrap();
+        Generate { directory: directory.path().to_owned() }.run().unwrap();
+        let read = |file: &str| fs::read_to_string(directory.path().join(file)).unwrap();
+        for command in shown().get_subcommands() {
+            let page = read(&format!("man/wshost-{}.1", command.get_name()));
+            assert!(page.contains(".SH SYNOPSIS"), "{page}");
+        }
+        for file in ["_wshost", "_wshost.ps1", "wshost.bash", "wshost.elv", "wshost.fish"] {
+            let script = read(&format!("completions/{file}"));
+            assert!(script.contains("connect") && !script.contains("generate"), "{script}");
+        }
+    }
 }

@@ -21,7 +21,7 @@ use crate::{
     server::{Sites, routes::Pattern},
 };
 
-/// How often a directory is looked at.
+/// How often a directory is looked at, or a project.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// See the module.

@@ -58,13 +58,11 @@ mod tests {
 
     #[test]
     fn the_workspace_of_the_sdk_says_what_this_one_says() {
-        let parse = |text: &str| text.parse::<toml::Table>().unwrap();
-        let original = parse(include_str!("../../../../Cargo.toml"));
-        let copy = parse(&file("vendor/Cargo.toml"));
-        assert_eq!(copy["workspace"]["package"], original["workspace"]["package"]);
-        let dependencies = copy["workspace"]["dependencies"].as_table().unwrap();
-        for (name, copied) in dependencies.iter().filter(|(name, _)| *name != "wshost-sdk-macros") {
-            assert_eq!(*copied, original["workspace"]["dependencies"][name], "{name}");
+        let original = include_str!("../../../../Cargo.toml");
+        let copy = file("vendor/Cargo.toml");
+        let own = |line: &&str| line.starts_with("members") || line.contains("path = ");
+        for line in copy.lines().filter(|line| line.contains(" = ") && !own(line)) {
+            assert!(original.lines().any(|said| said == line), "{line}");
         }
     }
 
