@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, Result};
 
 use crate::{
-    build::{cargo, run, target},
+    build::{self, run, target},
     tool,
 };
 
@@ -21,15 +21,14 @@ pub(crate) const HELP: &str = "\
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const CARGO_DEB_VERSION: &str = "3.8.0";
-/// The profile of what is released; its folder has what cargo-deb looks for there.
-const PROFILE: &str = "release-lto";
 
-/// Makes all of it.
+/// Makes all of it. The program is the one that the tests run, without its symbols.
 pub(crate) fn dist() -> Result<()> {
-    run(&mut cargo(&["build", "--profile", PROFILE, "--package", "wshost", "--locked"]))?;
-    let built = target().join(PROFILE);
-    let program = built.join("wshost");
-    let generated = built.join("generated");
+    build::host()?;
+    let release = target().join("release");
+    let program = release.join("wshost");
+    // Where cargo-deb looks for it.
+    let generated = release.join("generated");
     run(Command::new(&program).arg("generate").arg(&generated))?;
 
     let dist = target().join("dist");
@@ -51,13 +50,15 @@ pub(crate) fn dist() -> Result<()> {
 /// Puts everything into the folder that is archived.
 fn fill(folder: &Path, program: &Path, generated: &Path) -> Result<()> {
     fs::create_dir_all(folder)?;
+    let stripped = folder.join("wshost");
+    run(Command::new("strip").arg("-o").args([&stripped, program]))?;
     let files = ["README.md", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT"];
     run(Command::new("cp")
         .arg("--recursive")
-        .args([program, Path::new("xtask/dist/Containerfile"), Path::new("docs")])
+        .args(["xtask/dist/Containerfile", "docs"])
         .args(files)
         .args([generated.join("man"), generated.join("completions"), folder.to_owned()]))?;
-    let bytes = fs::metadata(folder.join("wshost"))?.len();
+    let bytes = fs::metadata(stripped)?.len();
     eprintln!("xtask: the program has {:.1} MB", bytes as f64 / 1e6);
     Ok(())
 }
@@ -66,7 +67,7 @@ fn fill(folder: &Path, program: &Path, generated: &Path) -> Result<()> {
 fn debian_package(dist: &Path) -> Result<()> {
     let cargo_deb = tool::program("cargo-deb", CARGO_DEB_VERSION)?;
     run(Command::new(cargo_deb)
-        .args(["--package", "wshost", "--profile", PROFILE, "--no-build", "--locked", "--output"])
+        .args(["--package", "wshost", "--no-build", "--strip", "--locked", "--output"])
         .arg(dist))
 }
 
