@@ -15,3 +15,7 @@ test:
 # Writes the reference of the settings anew.
 docs:
     cargo xtask docs
+
+# Makes what is released.
+dist:
+    cargo xtask dist

@@ -71,6 +71,12 @@ impl Host {
         HostBuilder { command, ..Self::of_file(plugins) }
     }
 
+    /// A host of the handler in this project, to be started.
+    pub fn of_project(project: &Path) -> HostBuilder {
+        let command = vec!["dev".into(), "--path".into(), project.into()];
+        HostBuilder { command, ..Self::of_file(project) }
+    }
+
     /// A host of `scripted` with every setting at its default, shared by the
     /// tests that run now. It ends with the last of them.
     pub async fn shared() -> Arc<Self> {
@@ -368,6 +374,8 @@ impl HostBuilder {
             .arg("--cache")
             .arg(&self.cache)
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            // Projects have one of their own.
+            .env_remove("CARGO_TARGET_DIR")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

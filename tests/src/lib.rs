@@ -20,6 +20,7 @@ mod log;
 mod mode;
 mod paths;
 mod program;
+mod project;
 mod raw;
 pub mod soak;
 mod tls;
@@ -39,6 +40,7 @@ pub use self::{
     mode::{Mode, Transport},
     paths::{cache, command, guest, program},
     program::{Finished, run_to_end, run_until, run_with},
+    project::Project,
     raw::Raw,
     tls::{Identity, Trust},
     transport::{Http2, Response, exchange, exchange_over, exchange_pieces},

@@ -53,6 +53,11 @@ pub fn cache() -> PathBuf {
     target_directory().join("wshost-tests-cache")
 }
 
+/// Where projects of handlers are made, and built.
+pub(crate) fn projects() -> PathBuf {
+    target_directory().join("wshost-tests-projects")
+}
+
 fn built(path: PathBuf) -> PathBuf {
     assert!(
         path.exists(),

@@ -5,10 +5,12 @@ mod bench;
 mod build;
 mod checks;
 mod deny;
+mod dist;
 mod fuzz;
 mod promtool;
 mod python;
 mod server;
+mod tool;
 
 use std::{env, path::PathBuf, process::ExitCode};
 
@@ -43,6 +45,7 @@ fn run() -> Result<()> {
         Some("docs") => build::docs(),
         Some("bench") => bench::bench(arguments),
         Some("deny") => deny::check(),
+        Some("dist") => dist::dist(),
         Some("fuzz") => fuzz::command(arguments),
         Some("autobahn") => autobahn::command(arguments),
         Some("help" | "--help" | "-h") | None => {
@@ -61,5 +64,5 @@ fn project() -> PathBuf {
 }
 
 fn help() -> String {
-    [HELP, autobahn::HELP, bench::HELP, deny::HELP, fuzz::HELP].join("\n")
+    [HELP, autobahn::HELP, bench::HELP, deny::HELP, dist::HELP, fuzz::HELP].join("\n")
 }

@@ -5,10 +5,13 @@ mod check;
 mod compile;
 mod config;
 mod connect;
+mod dev;
 mod files;
 mod gauges;
+mod generate;
 mod host;
 mod listen;
+mod new;
 mod options;
 mod plugin;
 mod process;
@@ -37,6 +40,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    New(new::New),
+    Dev(dev::Dev),
     Run(run::Run),
     Serve(serve::Serve),
     Check(check::Check),
@@ -44,6 +49,8 @@ enum Command {
     Reload(reload::Reload),
     #[command(hide = true)]
     Compile(compile::Compile),
+    #[command(hide = true)]
+    Generate(generate::Generate),
     Connect(connect::Connect),
     Bench(bench::Bench),
 }
@@ -54,12 +61,15 @@ enum Command {
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command {
+        Command::New(new) => new.run(),
+        Command::Dev(dev) => dev.run(),
         Command::Run(run) => run.run(),
         Command::Serve(serve) => serve.run(),
         Command::Check(check) => check.run(),
         Command::Config(config) => config.run(),
         Command::Reload(reload) => reload.run(),
         Command::Compile(compile) => compile.run(),
+        Command::Generate(generate) => generate.run(),
         Command::Connect(connect) => connect.run(),
         Command::Bench(bench) => bench.run(),
     };

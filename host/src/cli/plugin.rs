@@ -11,6 +11,13 @@ use crate::config::{ConfigError, Configuration, Flags, Sources};
 pub(super) struct PluginArguments {
     /// The handler: a component that exports wshost:handler/handler
     pub(super) plugin: PathBuf,
+    #[command(flatten)]
+    given: Given,
+}
+
+/// What a plugin is given.
+#[derive(Args)]
+pub(super) struct Given {
     /// Where the host listens, settings, key-value stores, and what plugins are granted
     /// (TOML); docs/configuration.md says how. NAME.toml beside NAME.wasm is read too
     #[arg(long, value_name = "FILE", env = "WSHOST_CONFIG")]
@@ -39,6 +46,16 @@ impl PluginArguments {
         &self,
         host: Vec<(&'static str, Vec<String>)>,
     ) -> Result<Configuration, ConfigError> {
+        Configuration::read(self.given.sources(host)?)
+    }
+}
+
+impl Given {
+    /// Where all that was given comes from, with these options of the `[host]` table.
+    pub(super) fn sources(
+        &self,
+        host: Vec<(&'static str, Vec<String>)>,
+    ) -> Result<Sources, ConfigError> {
         let Self { set, env, dir, http, key_value, .. } = self;
         let flags = Flags {
             host,
@@ -48,6 +65,6 @@ impl PluginArguments {
             http: http.clone(),
             key_value: key_value.clone(),
         };
-        Configuration::read(Sources::of_process(self.config.clone(), flags)?)
+        Sources::of_process(self.config.clone(), flags)
     }
 }

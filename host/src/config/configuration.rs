@@ -26,6 +26,10 @@ pub struct Sources {
     pub environment: Vec<(String, String)>,
     /// The command line.
     pub flags: Flags,
+    /// What is in force where none of them says otherwise, of keys and settings.
+    pub defaults: Flags,
+    /// Where each plugin's `NAME.toml` is. None: beside `NAME.wasm`.
+    pub plugin_files: Option<PathBuf>,
 }
 
 /// What was given on the command line.
@@ -87,7 +91,7 @@ impl Sources {
             })?;
             environment.push((name, value));
         }
-        Ok(Self { file, environment, flags })
+        Ok(Self { file, environment, flags, ..Self::default() })
     }
 }
 
@@ -103,14 +107,16 @@ impl Configuration {
         let variables = environment::read(&sources.environment)?;
         let flags = &sources.flags;
         let mut keys = KeyLayers::default();
-        for layer in [&file_keys, &variables.keys, &flags.keys()] {
+        for layer in [&sources.defaults.keys(), &file_keys, &variables.keys, &flags.keys()] {
             keys.add(layer)?;
         }
         keys.check()?;
         let flags = flags.table(&mut stores, &mut origins)?;
         let over = [variables.table(), flags];
         let mut host = Layers::default();
-        for layer in [&settings, &over[0].settings, &over[1].settings] {
+        for layer in
+            [&assignments(&sources.defaults.set)?, &settings, &over[0].settings, &over[1].settings]
+        {
             host.add(layer)?;
         }
         host.check()?;
@@ -165,11 +171,16 @@ impl Configuration {
         wasm: &Path,
     ) -> Result<(PluginConfig, Layers, Origins), ConfigError> {
         let table = self.plugins.get(&*plugin_name(wasm));
-        let beside = file::plugin(&wasm.with_extension("toml"))?;
+        let beside = wasm.with_extension("toml");
+        let own = match (&self.sources.plugin_files, beside.file_name()) {
+            (Some(folder), Some(name)) => folder.join(name),
+            _ => beside,
+        };
+        let own = file::plugin(&own)?;
         let mut layers = self.host.clone();
         let (mut grants, mut routes) = (Grants::default(), None);
         let mut origins = Origins::default();
-        for layer in table.into_iter().chain(&beside).chain(&self.over) {
+        for layer in table.into_iter().chain(&own).chain(&self.over) {
             layers.add(&layer.settings)?;
             grants.add(&layer.grants);
             routes = layer.routes.clone().or(routes);

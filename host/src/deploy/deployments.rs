@@ -12,6 +12,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::{
     deployer::Deployer,
     directory::Directory,
+    project::Project,
     reload::{Reload, ReloadError, Reloaded, Reloads},
 };
 use crate::{
@@ -20,7 +21,7 @@ use crate::{
     server::{Sites, routes::Pattern},
 };
 
-/// How often a directory is looked at.
+/// How often a directory is looked at, or a project.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// See the module.
@@ -35,6 +36,8 @@ enum From {
     Directory(Directory),
     /// One, on every path.
     File(PathBuf),
+    /// One that is being written, on every path.
+    Project(Project),
 }
 
 impl Deployments {
@@ -53,10 +56,17 @@ impl Deployments {
         Self { deployer: Deployer::new(loader, sites), from: From::File(path) }
     }
 
+    /// The handler that is being written in this project, on every path unless it is
+    /// given routes.
+    #[must_use]
+    pub fn of_project(project: Project, loader: Loader, sites: Arc<Sites>) -> Self {
+        Self { deployer: Deployer::new(loader, sites), from: From::Project(project) }
+    }
+
     /// Serves what is there now.
     ///
     /// # Errors
-    /// The one plugin can't be served. Of a directory what can't is logged.
+    /// The one plugin can't be served. Of a directory or a project what can't is logged.
     pub async fn load(&mut self) -> Result<()> {
         match &mut self.from {
             From::Directory(directory) => {
@@ -67,6 +77,7 @@ impl Deployments {
                 tracing::info!("loading {}", path.display());
                 self.deployer.deploy(path, |_| Ok(vec![Pattern::everything()])).await?;
             }
+            From::Project(project) => project.load(&mut self.deployer).await,
         }
         Ok(())
     }
@@ -80,8 +91,10 @@ impl Deployments {
             let request = tokio::select! {
                 request = reloads.next() => request,
                 _ = looks.tick() => {
-                    if let From::Directory(directory) = &mut self.from {
-                        directory.look(&mut self.deployer).await;
+                    match &mut self.from {
+                        From::Directory(directory) => directory.look(&mut self.deployer).await,
+                        From::File(_) => {}
+                        From::Project(project) => project.look(&mut self.deployer).await,
                     }
                     continue;
                 }
@@ -114,6 +127,7 @@ impl Deployments {
                 });
                 vec![Reloaded { plugin, result }]
             }
+            From::Project(project) => vec![project.reload(&mut self.deployer).await],
         };
         Ok(Reload { needs_restart, plugins })
     }

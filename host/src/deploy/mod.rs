@@ -13,9 +13,11 @@
 mod deployer;
 mod deployments;
 mod directory;
+mod project;
 mod reload;
 mod stamp;
 
 pub use deployments::Deployments;
 pub use directory::{NoPlugin, plugins_in};
+pub use project::Project;
 pub use reload::{Change, Reload, ReloadError, Reloaded, Reloader, Reloads, reloads};

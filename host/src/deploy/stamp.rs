@@ -4,7 +4,7 @@ use std::{fs::Metadata, io, os::unix::fs::MetadataExt as _, path::Path};
 
 /// What tells a file from another, and from itself before it was written to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct File {
+pub(super) struct File {
     device: u64,
     inode: u64,
     bytes: u64,
@@ -39,8 +39,8 @@ impl Stamp {
     }
 }
 
-/// Follows symbolic links: deploying by moving one is usual.
-fn file(path: &Path) -> Option<File> {
+/// Of this file, links followed. None: it is gone, or no file.
+pub(super) fn file(path: &Path) -> Option<File> {
     match std::fs::metadata(path) {
         Ok(metadata) => metadata.is_file().then(|| (&metadata).into()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,

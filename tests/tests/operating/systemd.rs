@@ -136,7 +136,7 @@ fn the_unit_is_accepted() {
     let directory = TempDir::new().expect("there is room for a directory");
     let units = ["wshost.service", "wshost.socket"].map(|name| {
         let unit = std::fs::read_to_string(docs.join(name)).expect("it is there");
-        let here = unit.replace("/usr/local/bin/wshost", program().to_str().expect("UTF-8"));
+        let here = unit.replace("=wshost serve", &format!("={} serve", program().display()));
         let path = directory.path().join(name);
         std::fs::write(&path, here).expect("there is room");
         path

@@ -27,6 +27,7 @@ fn read_with(
         file: Some(directory.path().join("wshost.toml")),
         environment: environment.iter().map(|&(name, value)| (name.into(), value.into())).collect(),
         flags: flags.clone(),
+        ..Sources::default()
     })
 }
 
@@ -269,4 +270,30 @@ fn what_is_wrong_on_the_command_line_is_told_with_its_option() {
     assert!(say(Flags { http: wrong(), ..Flags::default() }).starts_with("--http: "));
     let key_value = vec![String::new()];
     assert!(say(Flags { key_value, ..Flags::default() }).starts_with("--key-value: "));
+}
+
+#[test]
+fn defaults_are_below_all_that_was_given() {
+    let directory = files(&[("wshost.toml", "on_deploy = \"keep\"")]);
+    let defaults = Flags {
+        host: vec![("log", vec!["debug".into()])],
+        set: vec!["on_deploy=drain".into(), "drain_ms=0".into()],
+        ..Flags::default()
+    };
+    let file = Some(directory.path().join("wshost.toml"));
+    let configuration =
+        Configuration::read(Sources { file, defaults, ..Sources::default() }).unwrap();
+    assert_eq!(configuration.keys().log, "debug");
+    assert_eq!(configuration.host().get("on_deploy"), "keep");
+    assert_eq!(configuration.host().get("drain_ms"), "0");
+}
+
+#[test]
+fn a_plugins_file_may_stand_elsewhere() {
+    let directory = files(&[("wshost.toml", ""), ("chat.toml", "drain_ms = 1")]);
+    let plugin_files = Some(directory.path().to_owned());
+    let configuration =
+        Configuration::read(Sources { plugin_files, ..Sources::default() }).unwrap();
+    let chat = configuration.plugin(Path::new("/elsewhere/chat.wasm")).unwrap();
+    assert_eq!(chat.settings.drain_ms, 1);
 }
