@@ -11,6 +11,7 @@ use std::{
 use wshost::{
     config::Configuration,
     key_value::Stores,
+    observe::metrics::Format,
     plugin::{Cache, Compiler, Loader},
     sandbox,
 };
@@ -81,7 +82,7 @@ async fn a_hit_needs_no_compiler() {
     for (compiles, hits) in [(1, 0), (0, 1)] {
         let loader = loader();
         loader.load(&guest("echo")).await.unwrap();
-        let counted = loader.metrics.text().unwrap();
+        let counted = loader.metrics.text(Format::OpenMetrics).unwrap();
         for line in [
             format!("wshost_compiles_total {compiles}\n"),
             format!("wshost_compile_cache_hits_total {hits}\n"),

@@ -19,6 +19,7 @@ use wshost::{
     config::Configuration,
     hibernation::{Settings, SnapshotStore},
     key_value::Stores,
+    observe::metrics::Format,
     plugin::{Compiler, Loader, Plugin},
     sandbox,
     server::{Common, Edge, Host, Sites, routes::Pattern},
@@ -93,7 +94,7 @@ async fn serve(plugin: Plugin) -> std::net::SocketAddr {
     sites.deploy(plugin, &[Pattern::everything()]).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let host = Host::new(config, sites, None, Edge::default(), Arc::default());
+    let host = Host::new(config, sites, None, Edge::default(), Arc::default(), None);
     tokio::spawn(async move { host.listen(listener).await });
     address
 }
@@ -123,7 +124,7 @@ async fn a_host_that_serves_goes_on_while_it_loads() {
     };
     assert!(refused.to_string().contains("compile_memory_max_bytes"), "{refused}");
     assert!(answers > 0);
-    let counted = loader.metrics.text().unwrap();
+    let counted = loader.metrics.text(Format::OpenMetrics).unwrap();
     let line = "wshost_limits_hit_total{plugin=\"hostile\",limit=\"compile_memory_max_bytes\"} 1";
     assert!(counted.contains(line), "{counted}");
 }
