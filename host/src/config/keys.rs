@@ -140,7 +140,7 @@ host_keys! {
     tls_cert: Option<PathBuf> = None, "FILE", live;
     /// The certificate's private key (PEM).
     tls_key: Option<PathBuf> = None, "FILE", live;
-    /// The origins whose pages may open WebSockets, as in https://example.com; none:
+    /// The origins whose pages may open WebSockets, as in `https://example.com`; none:
     /// every origin.
     origin: Vec<String> = Vec::new(), "ORIGIN", live;
     /// The networks of proxies that are believed what they say of a client's address,
