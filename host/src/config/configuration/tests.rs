@@ -230,6 +230,19 @@ fn what_is_wrong_is_told_with_its_line() {
             "wshost.toml:2: `data` is no path for a guest",
         ),
         ("[stores.a]\nsize = 1", "wshost.toml:2: no key of a store is named `size`"),
+        (
+            "[plugins.a.history]\n\"r.>.x\" = { count = 1 }",
+            "wshost.toml:2: `r.>.x`: `>` is the last token of a pattern",
+        ),
+        (
+            "[plugins.a.history]\n\"r.*\" = { age_ms = 1 }",
+            "wshost.toml:2: the history of `r.*` has no `count`",
+        ),
+        ("[plugins.a.history]\nr = { count = 0 }", "wshost.toml:2: `count` is at least 1"),
+        (
+            "[plugins.a.history]\nr = { counts = 1 }",
+            "wshost.toml:2: no key of a history is named `counts`; the nearest is `count`",
+        ),
         ("[stores.a]\nmax_bytes = 0", "wshost.toml:2: `max_bytes` is at least 1"),
         (
             "payload_max_bytes = 1000\nsend_queue_max_bytes = 1000",
@@ -296,4 +309,20 @@ fn a_plugins_file_may_stand_elsewhere() {
         Configuration::read(Sources { plugin_files, ..Sources::default() }).unwrap();
     let chat = configuration.plugin(Path::new("/elsewhere/chat.wasm")).unwrap();
     assert_eq!(chat.settings.drain_ms, 1);
+}
+
+#[test]
+fn of_two_histories_of_a_pattern_the_later_holds() {
+    let directory = files(&[
+        (
+            "wshost.toml",
+            "[plugins.chat.history]\n\"r.*\" = { count = 9, age_ms = 60000 }\n\">\" = { count = 1 }",
+        ),
+        ("chat.toml", "[history]\n\"r.*\" = { count = 5 }"),
+    ]);
+    let configuration = read(&directory, &Flags::default()).unwrap();
+    let history = configuration.plugin(&directory.path().join("chat.wasm")).unwrap().history;
+    let rule = |topic| history.find(topic).map(|rule| (rule.count, rule.age));
+    assert_eq!(rule("r.1"), Some((5, None)));
+    assert_eq!(rule("s"), Some((1, None)));
 }
