@@ -77,9 +77,9 @@ pub(crate) fn subscribe(pattern: &str, since: &Since) -> Result<(), Error> {
     let since = match since {
         Since::Now => topics::Since::Now,
         Since::Last(count) => topics::Since::Last(*count),
-        Since::After(position) => topics::Since::After(position.as_str()),
+        Since::After(position) => topics::Since::After(position.as_str().to_owned()),
     };
-    Ok(topics::subscribe(pattern, since)?)
+    Ok(topics::subscribe(pattern, &since)?)
 }
 
 pub(crate) fn unsubscribe(pattern: &str) -> Result<(), Error> {

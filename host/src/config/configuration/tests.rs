@@ -123,7 +123,8 @@ fn what_is_printed_is_read_as_the_same() {
     let text = "timers_max = 1\n[host]\norigin = [\"https://a.com\"]\nspill = \"s\"\nplugins = \"p\"\n[stores.board]\n\
                 path = \"b\"\n[plugins.\"a b\"]\nroutes = [\"/a/*\"]\ntimers_max = 2\n\
                 [plugins.\"a b\".grants]\nhttp = [\"a.com\"]\nkey_value = [\"board\"]\n\
-                directories = { \"/d\" = \"data\" }\nenvironment = { TOKEN = \"secret\" }";
+                directories = { \"/d\" = \"data\" }\nenvironment = { TOKEN = \"secret\" }\n\
+                [plugins.\"a b\".history]\n\"r.*\" = { count = 2, age_ms = 5 }\ns = { count = 1 }";
     let directory = files(&[("wshost.toml", text)]);
     let configuration =
         read_with(&directory, &[("WSHOST_MAILBOX_MAX", "7")], &Flags::default()).unwrap();
