@@ -24,10 +24,11 @@ async fn host(settings: &[&str]) -> (Host, TempDir) {
 }
 
 async fn host_with(text: &str, settings: &[&str]) -> (Host, TempDir) {
-    let directory = TempDir::new().unwrap();
+    let directory = TempDir::new().expect("a directory can be made");
     let file = directory.path().join("wshost.toml");
-    fs::write(&file, text).unwrap();
-    let builder = Host::of("scripted").argument("--config").argument(file.to_str().unwrap());
+    fs::write(&file, text).expect("a file can be written");
+    let file = file.to_str().expect("its name is text");
+    let builder = Host::of("scripted").argument("--config").argument(file);
     (builder.set_all(settings).start().await, directory)
 }
 
@@ -162,11 +163,11 @@ async fn nothing_is_missing_or_twice_between_history_and_live(mode: Mode) {
         }));
     }
     for publisher in publishers {
-        publisher.await.unwrap();
+        publisher.await.expect("everything is published");
     }
     let mut first = None;
     for subscriber in subscribers {
-        let all = subscriber.await.unwrap();
+        let all = subscriber.await.expect("everything has come");
         for publisher in 0..2 {
             let of_it = format!("{publisher}-");
             let numbers = all.iter().filter_map(|(said, _)| said.strip_prefix(&of_it));

@@ -62,7 +62,8 @@ async fn frames_are_json_and_wake_nobody(mode: Mode) {
     let of_b = b.id().await;
     b.say(format!("enter:{room}:\"hi\";leave:{room}")).await;
     for change in ["joined", "left"] {
-        let frame: Value = serde_json::from_str(&a.text().await).unwrap();
+        let frame = a.text().await;
+        let frame: Value = serde_json::from_str(&frame).expect("a frame is JSON");
         let expected = json!({
             "presence": change, "topic": room, "id": of_b, "name": null, "metadata": "\"hi\"",
         });
