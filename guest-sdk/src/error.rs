@@ -6,8 +6,8 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
-    /// The connection is not open: `init` can't do this, nor can `terminate`
-    /// start a timer or subscribe.
+    /// The connection is not open: `init` can't do this, nor can `terminate` ask for
+    /// what would come later.
     NotOpen,
     /// An argument is not valid; the text says how.
     Invalid(String),

@@ -29,9 +29,10 @@
 //! - [`Handler`]: the callbacks. [`Reply`]: what they may return, from `()` and
 //!   a `String` to a list of [`Commands`].
 //! - [`Request`], [`Accept`], [`Response`]: the opening handshake.
-//! - [`timers`], [`topics`], [`connections`]: what a handler asks of the host.
-//!   It takes effect after the callback, behind the frames it returns.
-//! - [`key_value`]: stores that connections share. Done at once.
+//! - [`timers`], [`topics`], [`connections`], [`presence`]: what a handler asks of
+//!   the host. It takes effect after the callback, behind the frames it returns.
+//! - [`names`]: to find a connection by. [`key_value`]: stores that connections
+//!   share. Done at once.
 //! - Logging is the [`log`] crate's: `log::info!("…")` reaches the host's log,
 //!   and so does the message of a panic, at error level, with target `panic`.
 //! - `testing`: runs a handler on your machine, without a host (not on
@@ -67,7 +68,9 @@ mod handler;
 pub mod key_value;
 mod logging;
 mod message;
+pub mod names;
 mod percent;
+pub mod presence;
 mod reason;
 mod reply;
 mod request;
@@ -95,7 +98,7 @@ pub use error::Error;
 pub use frame::{ControlPayload, Frame, PayloadTooLong};
 pub use handler::Handler;
 pub use log;
-pub use message::{CallId, ConnectionId, Message, PresenceChange, TimerId};
+pub use message::{CallId, ConnectionId, Message, Position, PresenceChange, TimerId};
 pub use reason::{ConnectionError, Reason};
 pub use reply::{Outcome, Reply};
 pub use request::{Fields, HttpVersion, Peer, Request, TlsInfo};
@@ -107,8 +110,8 @@ pub mod prelude {
     pub use crate::topics::Audience;
     pub use crate::{
         Accept, CloseCode, Commands, ConnectionId, Deflate, Error, Frame, Handler, Message,
-        Outcome, Reason, Reply, Request, Response, TimerId, close, connections, handler, log, stop,
-        timers, topics,
+        Outcome, Reason, Reply, Request, Response, TimerId, close, connections, handler, log,
+        names, stop, timers, topics,
     };
     pub use std::time::Duration;
 }

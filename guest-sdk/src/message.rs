@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::Error;
+use crate::presence::Present;
 
 /// Names one connection: opaque text, compared by equality.
 ///
@@ -78,6 +79,37 @@ impl From<u64> for CallId {
     }
 }
 
+/// A place in the history of a topic: opaque text. Whoever has it may
+/// [subscribe](crate::topics::subscribe_since) to what came behind it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Position(String);
+
+impl Position {
+    /// The position as text, such as to give it to a client.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Position {
+    /// The position that this text is, such as one that a client kept.
+    fn from(position: String) -> Self {
+        Self(position)
+    }
+}
+
+impl From<&str> for Position {
+    fn from(position: &str) -> Self {
+        Self(position.to_owned())
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// An event that is not a frame. A connection gets a kind only after it asked
 /// for it: by a timer, a subscription, an id it handed out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,17 +138,20 @@ pub enum Message {
         sender: Option<ConnectionId>,
         /// What it says.
         payload: Vec<u8>,
+        /// Its place in the topic's history, if the operator has given it one.
+        position: Option<Position>,
     },
     /// The operator sent something.
     Operator(Vec<u8>),
-    /// A monitored connection ended.
+    /// A [monitored](crate::connections::monitor) connection ended.
     Down {
         /// Which one.
         id: ConnectionId,
-        /// Why, as text for people.
+        /// Why, as text for people; `no connection` where there was none.
         reason: String,
     },
-    /// Another connection asks something, and waits for the answer.
+    /// Another connection [asks](crate::connections::call) something, and waits for
+    /// [the answer](crate::connections::reply).
     Call {
         /// Who asks.
         sender: ConnectionId,
@@ -129,21 +164,26 @@ pub enum Message {
     Reply {
         /// Which question.
         call: CallId,
-        /// The answer, or why there is none.
+        /// The answer; or why there is none, an [`Error::Unavailable`] that says
+        /// `timeout`, `no connection` or `no room`.
         answer: Result<Vec<u8>, Error>,
     },
-    /// Who is present on a topic has changed.
+    /// Who is present on a topic that this connection
+    /// [watches](crate::presence::watch) has changed.
     Presence {
         /// The topic.
         topic: String,
         /// What happened.
         change: PresenceChange,
         /// To whom.
-        id: ConnectionId,
-        /// The name it registered, if any.
-        name: Option<String>,
-        /// What it says of itself.
-        metadata: Vec<u8>,
+        present: Present,
+    },
+    /// The history of a topic does not go back to the
+    /// [position](crate::topics::Since::After) that was asked for: something is
+    /// missing. What is left of it comes next.
+    Gap {
+        /// The topic.
+        topic: String,
     },
 }
 

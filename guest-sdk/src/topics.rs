@@ -1,9 +1,13 @@
 //! Topics: one connection publishes, every subscriber gets it.
 //!
-//! A topic is any text without control characters that is not empty. It is
-//! made by being used, and belongs to this plugin.
+//! A topic's name is any text without control characters: tokens that are not empty,
+//! joined by `.`. It is made by being used, and belongs to this plugin.
+//!
+//! A subscription may be a pattern: a token `*` stands for any one token, and `>`, as
+//! the last one, for one or more. `rooms.*` is every `rooms.NAME`, `rooms.>` also
+//! `rooms.NAME.typing`.
 
-use crate::{Error, Frame, host};
+use crate::{Error, Frame, Position, host};
 
 /// Who gets what is published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,15 +18,42 @@ pub enum Audience {
     Others,
 }
 
-/// Subscribes this connection to a topic. A second time changes nothing.
+/// What a new subscriber gets of what was published before, where the operator has
+/// given the topic a history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// Nothing.
+    Now,
+    /// The last ones, so many at most, of those that have room.
+    Last(u32),
+    /// Those behind this position. Where that is not all there was, by then or for
+    /// want of room, `info` gets a [`Message::Gap`](crate::Message::Gap) before.
+    After(Position),
+}
+
+/// Subscribes this connection to the topics that match a pattern. A second time
+/// changes nothing. What is published to a topic that several of its patterns match
+/// arrives once.
 ///
 /// # Errors
 ///
-/// [`Error::NotOpen`] in `init` and `terminate`; [`Error::Invalid`] for a name
-/// that is not valid; [`Error::Limit`] for one that is too long, or too many
+/// [`Error::NotOpen`] in `init` and `terminate`; [`Error::Invalid`] for a pattern
+/// that is none; [`Error::Limit`] for one that is too long, or too many
 /// subscriptions.
-pub fn subscribe(topic: &str) -> Result<(), Error> {
-    host::subscribe(topic)
+pub fn subscribe(pattern: &str) -> Result<(), Error> {
+    host::subscribe(pattern, &Since::Now)
+}
+
+/// Subscribes this connection to a topic, and has it get what was published before:
+/// frames to its socket, messages to its [`info`](crate::Handler::info), in order, and
+/// then what is published, nothing missing or twice between the two.
+///
+/// # Errors
+///
+/// As [`subscribe`]; [`Error::Invalid`] also for a pattern with wildcards, and for a
+/// position that is none.
+pub fn subscribe_since(topic: &str, since: &Since) -> Result<(), Error> {
+    host::subscribe(topic, since)
 }
 
 /// Ends a subscription. Messages published before that have not arrived are
@@ -32,8 +63,8 @@ pub fn subscribe(topic: &str) -> Result<(), Error> {
 ///
 /// [`Error::NotOpen`] in `init` and `terminate`; [`Error::Invalid`] for a name
 /// that is not valid.
-pub fn unsubscribe(topic: &str) -> Result<(), Error> {
-    host::unsubscribe(topic)
+pub fn unsubscribe(pattern: &str) -> Result<(), Error> {
+    host::unsubscribe(pattern)
 }
 
 /// Sends a frame to the sockets of a topic's subscribers. Their handlers are

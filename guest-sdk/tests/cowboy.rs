@@ -11,7 +11,12 @@ use wshost_sdk::testing::{Connection, Effect, request};
 use wshost_sdk::{CloseFrame, Command, Timeout};
 
 fn published(topic: &str, payload: &[u8]) -> Message {
-    Message::Published { topic: topic.to_owned(), sender: None, payload: payload.to_vec() }
+    Message::Published {
+        topic: topic.to_owned(),
+        sender: None,
+        payload: payload.to_vec(),
+        position: None,
+    }
 }
 
 /// A message that the handler takes whatever it says.

@@ -3,9 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::host::{Host, Phase};
+use super::others::Others;
 use super::stores::Stores;
 use super::{Accepted, Effect, Timer};
-use crate::{Accept, Frame, Handler, Message, Outcome, Reason, Reply, Request, Response, TimerId};
+use crate::{
+    Accept, ConnectionId, Frame, Handler, Message, Outcome, Reason, Reply, Request, Response,
+    TimerId,
+};
 use crate::{ControlPayload, logging};
 
 /// A connection under test: give it events, and look at what comes of them.
@@ -24,9 +28,10 @@ pub struct Connection<H> {
 }
 
 impl<H: Handler> Connection<H> {
-    pub(super) fn new(request: Request, stores: Stores) -> Result<Self, Response> {
+    pub(super) fn new(request: Request, stores: Stores, others: Others) -> Result<Self, Response> {
         logging::install();
-        let mut host = Host { stores, ..Host::default() };
+        let id = Some(request.id.clone());
+        let mut host = Host { stores, others, id, ..Host::default() };
         let accept = host.run(|| H::init(request))?;
         let mut connection = Self::accepted_as(accept, host);
         let wanted = connection.accepted.options.callbacks.opened;
@@ -40,11 +45,13 @@ impl<H: Handler> Connection<H> {
     pub(super) fn restored(
         request: Request,
         stores: Stores,
+        others: Others,
         state: Vec<u8>,
         from_version: &str,
     ) -> Result<Self, String> {
         logging::install();
-        let mut host = Host { stores, ..Host::default() };
+        let id = Some(request.id.clone());
+        let mut host = Host { stores, others, id, ..Host::default() };
         let accept = host.run(|| H::restore(request, state, from_version.to_owned()))?;
         let mut connection = Self::accepted_as(accept, host);
         connection.opened = connection.run(|_| Outcome::new());
@@ -86,9 +93,20 @@ impl<H: Handler> Connection<H> {
         &self.host.timers
     }
 
-    /// The topics subscribed to.
+    /// The patterns subscribed to.
     pub fn subscriptions(&self) -> &BTreeSet<String> {
         &self.host.subscriptions
+    }
+
+    /// What it says of itself on a topic where it is present.
+    pub fn metadata(&self, topic: &str) -> Option<&str> {
+        let present = self.host.others.present.get(topic)?.get(self.host.id.as_ref()?)?;
+        Some(&present.metadata)
+    }
+
+    /// Whose a name is.
+    pub fn named(&self, name: &str) -> Option<&ConnectionId> {
+        self.host.others.names.get(name)
     }
 
     /// The value of a key in a key-value store.

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use log::Level;
 
-use crate::topics::Audience;
-use crate::{Command, ConnectionId, Fields, Frame, Options, Outcome, TimerId};
+use crate::presence::WatchAs;
+use crate::topics::{Audience, Since};
+use crate::{CallId, Command, ConnectionId, Fields, Frame, Options, Outcome, TimerId};
 
 /// What one callback did: what it returned, and what it asked of the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,9 +62,52 @@ pub enum Call {
         /// What.
         payload: Vec<u8>,
     },
-    /// [`topics::subscribe`](crate::topics::subscribe) to this topic.
+    /// [`connections::monitor`](crate::connections::monitor).
+    Monitor(ConnectionId),
+    /// [`connections::demonitor`](crate::connections::demonitor).
+    Demonitor(ConnectionId),
+    /// [`connections::call`](crate::connections::call).
+    Call {
+        /// Whom.
+        to: ConnectionId,
+        /// The call's number.
+        id: CallId,
+        /// What is asked.
+        payload: Vec<u8>,
+        /// How long the answer is waited for, from the end of the callback.
+        timeout: Duration,
+    },
+    /// [`connections::reply`](crate::connections::reply).
+    Reply {
+        /// To whom.
+        to: ConnectionId,
+        /// To which call.
+        call: CallId,
+        /// The answer.
+        payload: Vec<u8>,
+    },
+    /// [`names::register`](crate::names::register), with success.
+    Register(String),
+    /// [`names::unregister`](crate::names::unregister), with success.
+    Unregister(String),
+    /// [`presence::enter`](crate::presence::enter).
+    Enter {
+        /// Where.
+        topic: String,
+        /// What it says of itself.
+        metadata: String,
+    },
+    /// [`presence::leave`](crate::presence::leave).
+    Leave(String),
+    /// [`presence::watch`](crate::presence::watch).
+    Watch(String, WatchAs),
+    /// [`presence::unwatch`](crate::presence::unwatch).
+    Unwatch(String),
+    /// [`topics::subscribe`](crate::topics::subscribe) to this pattern.
     Subscribe(String),
-    /// [`topics::unsubscribe`](crate::topics::unsubscribe) from this topic.
+    /// [`topics::subscribe_since`](crate::topics::subscribe_since) to this topic.
+    SubscribeSince(String, Since),
+    /// [`topics::unsubscribe`](crate::topics::unsubscribe) from this pattern.
     Unsubscribe(String),
     /// [`topics::publish`](crate::topics::publish).
     Publish {

@@ -6,10 +6,18 @@ use std::time::Duration;
 
 use log::Level;
 
+pub(crate) use super::others::{
+    enter, leave, list_present, lookup, register, unregister, unwatch, watch,
+};
 pub(crate) use super::stores::{delete, get, increment, list_keys, set, set_if};
-use super::{Call, Timer, stores::Stores};
-use crate::topics::Audience;
-use crate::{ConnectionId, ControlPayload, Error, Frame, TimerId};
+use super::{
+    Call, Timer,
+    others::Others,
+    stores::Stores,
+    subject::{check_pattern, check_topic, has_wildcard},
+};
+use crate::topics::{Audience, Since};
+use crate::{CallId, ConnectionId, ControlPayload, Error, Frame, TimerId};
 
 /// What the host knows of a connection.
 #[derive(Debug, Default)]
@@ -19,6 +27,8 @@ pub(super) struct Host {
     pub(super) subscriptions: BTreeSet<String>,
     pub(super) calls: Vec<Call>,
     pub(super) stores: Stores,
+    pub(super) others: Others,
+    pub(super) id: Option<ConnectionId>,
     pub(super) last_timer: u64,
 }
 
@@ -53,7 +63,7 @@ pub(super) fn ask<R>(question: impl FnOnce(&mut Host) -> Result<R, Error>) -> Re
 
 impl Host {
     /// A connection that still can receive something.
-    fn receiving(&mut self) -> Result<&mut Self, Error> {
+    pub(super) fn receiving(&mut self) -> Result<&mut Self, Error> {
         match self.phase {
             Phase::Open => Ok(self),
             Phase::Init | Phase::Terminate => Err(Error::NotOpen),
@@ -61,23 +71,12 @@ impl Host {
     }
 
     /// A connection that can tell others something.
-    fn telling(&mut self) -> Result<&mut Self, Error> {
+    pub(super) fn telling(&mut self) -> Result<&mut Self, Error> {
         match self.phase {
             Phase::Open | Phase::Terminate => Ok(self),
             Phase::Init => Err(Error::NotOpen),
         }
     }
-}
-
-fn check_topic(topic: &str) -> Result<String, Error> {
-    if topic.is_empty() {
-        return Err(Error::Invalid("a topic is not empty".to_owned()));
-    }
-    if topic.contains(char::is_control) {
-        let how = "a topic has no control characters";
-        return Err(Error::Invalid(how.to_owned()));
-    }
-    Ok(topic.to_owned())
 }
 
 pub(crate) fn send(to: &ConnectionId, payload: &[u8]) -> Result<(), Error> {
@@ -87,22 +86,64 @@ pub(crate) fn send(to: &ConnectionId, payload: &[u8]) -> Result<(), Error> {
     })
 }
 
-pub(crate) fn subscribe(topic: &str) -> Result<(), Error> {
+pub(crate) fn monitor(id: &ConnectionId) -> Result<(), Error> {
     ask(|host| {
-        let host = host.receiving()?;
-        let topic = check_topic(topic)?;
-        host.subscriptions.insert(topic.clone());
-        host.calls.push(Call::Subscribe(topic));
+        host.receiving()?.calls.push(Call::Monitor(id.clone()));
         Ok(())
     })
 }
 
-pub(crate) fn unsubscribe(topic: &str) -> Result<(), Error> {
+pub(crate) fn demonitor(id: &ConnectionId) -> Result<(), Error> {
+    ask(|host| {
+        host.receiving()?.calls.push(Call::Demonitor(id.clone()));
+        Ok(())
+    })
+}
+
+pub(crate) fn call(to: &ConnectionId, payload: &[u8], timeout: Duration) -> Result<CallId, Error> {
     ask(|host| {
         let host = host.receiving()?;
-        let topic = check_topic(topic)?;
-        host.subscriptions.remove(&topic);
-        host.calls.push(Call::Unsubscribe(topic));
+        if timeout.is_zero() {
+            return Err(Error::Invalid("a call takes at least 1 ms".to_owned()));
+        }
+        host.last_timer += 1;
+        let (to, id, payload) = (to.clone(), host.last_timer.into(), payload.to_vec());
+        host.calls.push(Call::Call { to, id, payload, timeout });
+        Ok(id)
+    })
+}
+
+pub(crate) fn reply(to: &ConnectionId, call: CallId, payload: &[u8]) -> Result<(), Error> {
+    ask(|host| {
+        let (to, payload) = (to.clone(), payload.to_vec());
+        host.telling()?.calls.push(Call::Reply { to, call, payload });
+        Ok(())
+    })
+}
+
+pub(crate) fn subscribe(pattern: &str, since: &Since) -> Result<(), Error> {
+    ask(|host| {
+        let host = host.receiving()?;
+        let pattern = check_pattern(pattern)?;
+        if *since != Since::Now && has_wildcard(&pattern) {
+            let how = "a pattern with wildcards has no history";
+            return Err(Error::Invalid(how.to_owned()));
+        }
+        host.subscriptions.insert(pattern.clone());
+        host.calls.push(match since {
+            Since::Now => Call::Subscribe(pattern),
+            since => Call::SubscribeSince(pattern, since.clone()),
+        });
+        Ok(())
+    })
+}
+
+pub(crate) fn unsubscribe(pattern: &str) -> Result<(), Error> {
+    ask(|host| {
+        let host = host.receiving()?;
+        let pattern = check_pattern(pattern)?;
+        host.subscriptions.remove(&pattern);
+        host.calls.push(Call::Unsubscribe(pattern));
         Ok(())
     })
 }

@@ -29,14 +29,17 @@
 //! Host calls behave as the contract says: `init` gets
 //! [`Error::NotOpen`](crate::Error::NotOpen), a timer of no time is refused.
 //! Limits are not imitated, and a publish reaches nobody: one handler is under
-//! test. Every key-value store is granted, and has what
-//! [`value`](RequestBuilder::value) puts into it.
+//! test. Others have the names that [`name`](RequestBuilder::name) gives them, and are
+//! present where [`present`](RequestBuilder::present) says so. Every key-value store is
+//! granted, and has what [`value`](RequestBuilder::value) puts into it.
 
 mod connection;
 mod effect;
 pub(crate) mod host;
+mod others;
 mod request;
 mod stores;
+mod subject;
 #[cfg(test)]
 mod tests;
 

@@ -1,7 +1,8 @@
 //! Requests, made up.
 
-use super::{Connection, stores::Stores};
-use crate::{Handler, HttpVersion, Peer, Request, Response, TlsInfo};
+use super::{Connection, others::Others, stores::Stores};
+use crate::presence::Present;
+use crate::{ConnectionId, Handler, HttpVersion, Peer, Request, Response, TlsInfo};
 
 /// Begins a request for a WebSocket, by `GET` over plain HTTP/1.1 from
 /// `192.0.2.1:50000` to `localhost`. The target is a path, with a query if you
@@ -26,7 +27,7 @@ pub fn request(target: &str) -> RequestBuilder {
         subprotocols: Vec::new(),
         parameters: Vec::new(),
     };
-    RequestBuilder { request, stores: Stores::default() }
+    RequestBuilder { request, stores: Stores::default(), others: Others::default() }
 }
 
 /// A request being made up.
@@ -35,6 +36,7 @@ pub fn request(target: &str) -> RequestBuilder {
 pub struct RequestBuilder {
     request: Request,
     stores: Stores,
+    others: Others,
 }
 
 impl RequestBuilder {
@@ -97,6 +99,19 @@ impl RequestBuilder {
         self
     }
 
+    /// Has another connection registered this name.
+    pub fn name(mut self, name: &str, of: impl Into<ConnectionId>) -> Self {
+        self.others.names.insert(name.to_owned(), of.into());
+        self
+    }
+
+    /// Has another connection present on this topic.
+    pub fn present(mut self, topic: &str, present: Present) -> Self {
+        let there = self.others.present.entry(topic.to_owned()).or_default();
+        there.insert(present.id.clone(), present);
+        self
+    }
+
     /// The request, for what takes one.
     pub fn build(self) -> Request {
         self.request
@@ -108,7 +123,7 @@ impl RequestBuilder {
     ///
     /// The handler's response, where it did not accept.
     pub fn init<H: Handler>(self) -> Result<Connection<H>, Response> {
-        Connection::new(self.request, self.stores)
+        Connection::new(self.request, self.stores, self.others)
     }
 
     /// As [`init`](Self::init), for a handler that accepts.
@@ -148,6 +163,6 @@ impl RequestBuilder {
         state: impl Into<Vec<u8>>,
         from_version: &str,
     ) -> Result<Connection<H>, String> {
-        Connection::restored(self.request, self.stores, state.into(), from_version)
+        Connection::restored(self.request, self.stores, self.others, state.into(), from_version)
     }
 }

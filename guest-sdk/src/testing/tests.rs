@@ -6,6 +6,8 @@ use super::{Call, Connection, request};
 use crate::ControlPayload;
 use crate::key_value::Store;
 use crate::prelude::*;
+use crate::presence::{self, Present, WatchAs};
+use crate::topics::Since;
 
 /// Tries every host call in every callback, and keeps what came of it.
 #[derive(Default)]
@@ -22,6 +24,11 @@ impl Caller {
             topics::subscribe("t"),
             topics::unsubscribe("t"),
             timers::start(Duration::from_millis(1), "p").map(drop),
+            connections::monitor(&"id".into()),
+            connections::call(&"id".into(), "c", Duration::from_secs(1)).map(drop),
+            presence::enter("t", "m"),
+            presence::watch("t", WatchAs::Messages),
+            names::register("n").map(drop),
         ];
     }
 }
@@ -31,14 +38,14 @@ impl Handler for Caller {
     fn init(_: Request) -> Result<Accept<Self>, Response> {
         let mut caller = Caller::default();
         caller.call();
-        assert_eq!(caller.results, vec![Err(Error::NotOpen); 6]);
+        assert_eq!(caller.results, vec![Err(Error::NotOpen); 11]);
         log::info!("one of {}", 2);
         Ok(Accept::new(caller))
     }
 
     fn text(&mut self, _: String) {
         self.call();
-        assert_eq!(self.results, vec![Ok(()); 6]);
+        assert_eq!(self.results, vec![Ok(()); 11]);
     }
 
     fn binary(&mut self, _: Vec<u8>) -> impl Reply {
@@ -49,7 +56,7 @@ impl Handler for Caller {
         self.call();
         let (told, refused) = self.results.split_at(3);
         assert_eq!(told, [Ok(()), Ok(()), Ok(())]);
-        assert_eq!(refused, [Err(Error::NotOpen), Err(Error::NotOpen), Err(Error::NotOpen)]);
+        assert_eq!(refused, vec![Err(Error::NotOpen); 8]);
     }
 }
 
@@ -75,9 +82,21 @@ fn calls_are_recorded_in_their_order() {
             Call::Subscribe("t".into()),
             Call::Unsubscribe("t".into()),
             Call::StartTimer(timer),
+            Call::Monitor("id".into()),
+            Call::Call {
+                to: "id".into(),
+                id: 2.into(),
+                payload: b"c".to_vec(),
+                timeout: Duration::from_secs(1)
+            },
+            Call::Enter { topic: "t".into(), metadata: "m".into() },
+            Call::Watch("t".into(), WatchAs::Messages),
+            Call::Register("n".into()),
         ]
     );
     assert!(connection.subscriptions().is_empty());
+    assert_eq!(connection.metadata("t"), Some("m"));
+    assert_eq!(connection.named("n"), Some(&"connection-under-test".into()));
 }
 
 #[test]
@@ -110,6 +129,13 @@ fn arguments_are_checked_as_the_host_does() {
             let results = [
                 topics::subscribe(""),
                 topics::subscribe("a\nb"),
+                topics::subscribe("a..b"),
+                topics::subscribe("a.>.b"),
+                topics::subscribe_since("a.*", &Since::Last(1)),
+                topics::publish_message("a.*", "m", Audience::Everyone),
+                presence::enter(">", "m"),
+                names::register("").map(drop),
+                connections::call(&"id".into(), "c", Duration::ZERO).map(drop),
                 topics::publish("t", Frame::Ping(long), Audience::Everyone),
                 timers::start(Duration::ZERO, "").map(drop),
             ];
@@ -239,4 +265,40 @@ fn stores_are_there() {
     }
     let keys: Vec<String> = (0..250).map(|number| format!("n{number:03}")).collect();
     assert_eq!(keeper.text("n").texts(), [format!("Ok({keys:?})")]);
+}
+
+#[test]
+fn others_are_there() {
+    struct Looks;
+
+    #[handler]
+    impl Handler for Looks {
+        fn init(_: Request) -> Result<Accept<Self>, Response> {
+            Ok(Accept::new(Looks))
+        }
+
+        fn text(&mut self, text: String) -> String {
+            match &*text {
+                "lookup" => format!("{:?}", names::lookup("ann").map(|id| id.is_some())),
+                "register" => format!("{:?}", names::register("ann")),
+                "unregister" => format!("{:?}", names::unregister("ann")),
+                _ => format!("{}", presence::list("room").filter(Result::is_ok).count()),
+            }
+        }
+    }
+
+    let present = |id: &str| Present { id: id.into(), name: None, metadata: String::new() };
+    let mut request = request("/").name("ann", "a");
+    for number in 0..250 {
+        request = request.present("room", present(&format!("{number}")));
+    }
+    let mut looks = request.open::<Looks>();
+    for (text, said) in [
+        ("lookup", "Ok(true)"),
+        ("register", "Ok(false)"),
+        ("unregister", "Ok(false)"),
+        ("list", "250"),
+    ] {
+        assert_eq!(looks.text(text).texts(), [said], "{text}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::wit;
 use crate::accept::whole_millis;
+use crate::presence::Present;
 use crate::{
     Callbacks, CloseCode, CloseFrame, Command, ConnectionError, ControlPayload, Deflate, Error,
     Frame, HttpVersion, Message, OptionChanges, Options, Outcome, Peer, PresenceChange, Reason,
@@ -68,6 +69,7 @@ impl From<wit::Message> for Message {
                 topic: message.topic,
                 sender: message.sender.map(Into::into),
                 payload: message.payload,
+                position: message.position.map(Into::into),
             },
             wit::Message::Operator(payload) => Self::Operator(payload),
             wit::Message::Down(event) => Self::Down { id: event.id.into(), reason: event.reason },
@@ -86,11 +88,16 @@ impl From<wit::Message> for Message {
                     wit::PresenceChange::Updated => PresenceChange::Updated,
                     wit::PresenceChange::Left => PresenceChange::Left,
                 },
-                id: event.id.into(),
-                name: event.name,
-                metadata: event.metadata,
+                present: event.present.into(),
             },
+            wit::Message::Gap(topic) => Self::Gap { topic },
         }
+    }
+}
+
+impl From<wit::Present> for Present {
+    fn from(present: wit::Present) -> Self {
+        Self { id: present.id.into(), name: present.name, metadata: present.metadata }
     }
 }
 

@@ -4,21 +4,86 @@ use std::time::Duration;
 
 use log::Level;
 
-use super::bindings::wshost::handler::{connections, key_value, logging, timers, topics};
+use super::bindings::wshost::handler::{
+    connections, key_value, logging, names, presence, timers, topics,
+};
 use crate::accept::whole_millis;
-use crate::topics::Audience;
-use crate::{ConnectionId, Error, Frame, TimerId};
+use crate::presence::{Present, WatchAs};
+use crate::topics::{Audience, Since};
+use crate::{CallId, ConnectionId, Error, Frame, TimerId};
 
 pub(crate) fn send(to: &ConnectionId, payload: &[u8]) -> Result<(), Error> {
     Ok(connections::send(to.as_str(), payload)?)
 }
 
-pub(crate) fn subscribe(topic: &str) -> Result<(), Error> {
-    Ok(topics::subscribe(topic)?)
+pub(crate) fn monitor(id: &ConnectionId) -> Result<(), Error> {
+    Ok(connections::monitor(id.as_str())?)
 }
 
-pub(crate) fn unsubscribe(topic: &str) -> Result<(), Error> {
-    Ok(topics::unsubscribe(topic)?)
+pub(crate) fn demonitor(id: &ConnectionId) -> Result<(), Error> {
+    Ok(connections::demonitor(id.as_str())?)
+}
+
+pub(crate) fn call(to: &ConnectionId, payload: &[u8], timeout: Duration) -> Result<CallId, Error> {
+    Ok(connections::call(to.as_str(), payload, whole_millis(timeout))?.into())
+}
+
+pub(crate) fn reply(to: &ConnectionId, call: CallId, payload: &[u8]) -> Result<(), Error> {
+    Ok(connections::reply(to.as_str(), call.get(), payload)?)
+}
+
+pub(crate) fn register(name: &str) -> Result<bool, Error> {
+    Ok(names::register(name)?)
+}
+
+pub(crate) fn unregister(name: &str) -> Result<bool, Error> {
+    Ok(names::unregister(name)?)
+}
+
+pub(crate) fn lookup(name: &str) -> Result<Option<ConnectionId>, Error> {
+    Ok(names::lookup(name)?.map(Into::into))
+}
+
+pub(crate) fn enter(topic: &str, metadata: &str) -> Result<(), Error> {
+    Ok(presence::enter(topic, metadata)?)
+}
+
+pub(crate) fn leave(topic: &str) -> Result<(), Error> {
+    Ok(presence::leave(topic)?)
+}
+
+pub(crate) fn list_present(
+    topic: &str,
+    after: Option<&ConnectionId>,
+    limit: u32,
+) -> Result<Vec<Present>, Error> {
+    let present = presence::list(topic, after.map(ConnectionId::as_str), limit)?;
+    Ok(present.into_iter().map(Into::into).collect())
+}
+
+pub(crate) fn watch(topic: &str, how: WatchAs) -> Result<(), Error> {
+    let how = match how {
+        WatchAs::Messages => presence::WatchAs::Messages,
+        WatchAs::Frames => presence::WatchAs::Frames,
+    };
+    Ok(presence::watch(topic, how)?)
+}
+
+pub(crate) fn unwatch(topic: &str) -> Result<(), Error> {
+    Ok(presence::unwatch(topic)?)
+}
+
+pub(crate) fn subscribe(pattern: &str, since: &Since) -> Result<(), Error> {
+    let since = match since {
+        Since::Now => topics::Since::Now,
+        Since::Last(count) => topics::Since::Last(*count),
+        Since::After(position) => topics::Since::After(position.as_str().to_owned()),
+    };
+    Ok(topics::subscribe(pattern, &since)?)
+}
+
+pub(crate) fn unsubscribe(pattern: &str) -> Result<(), Error> {
+    Ok(topics::unsubscribe(pattern)?)
 }
 
 pub(crate) fn publish_frame(topic: &str, frame: Frame, to: Audience) -> Result<(), Error> {

@@ -57,10 +57,10 @@ impl Chat {
     }
 }
 
-/// The room: of `/chat/ROOM` or `/ROOM`.
+/// The room: of `/chat/ROOM` or `/ROOM`. It is a topic's name, of one token.
 fn room(request: &Request) -> Option<String> {
     let mut segments = request.segments().skip_while(|first| first == "chat");
-    segments.next().and_then(|room| tidy(&room))
+    segments.next().and_then(|room| tidy(&room.replace(['.', '*', '>'], " ")))
 }
 
 /// A name of at most 32 characters that can be printed; none where none is left.

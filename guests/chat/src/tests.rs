@@ -27,6 +27,8 @@ fn the_room_is_in_the_path() {
         ("/chat/rust", "rust"),
         ("/rust", "rust"),
         ("/a%20b%0A", "a b"),
+        ("/a.b%3E", "a b"),
+        ("/*", "lobby"),
         ("/chat", "lobby"),
         ("/%0A", "lobby"),
         ("/", "lobby"),

@@ -6,7 +6,8 @@ use std::{
     thread,
 };
 
-use wshost_sdk::{ConnectionId, Error, connections, log, timers, topics};
+use wshost_sdk::presence::Present;
+use wshost_sdk::{ConnectionId, Error, connections, log, names, presence, timers, topics};
 
 use crate::word::{Act, Call};
 
@@ -90,17 +91,47 @@ impl Call {
                 timers::start(after, payload).map(|id| Some(format!("timer-id {id}")))
             }
             Self::Cancel(id) => Ok(Some(format!("cancelled {}", timers::cancel(id)))),
-            Self::Subscribe(topic) => silent(topics::subscribe(&topic)),
+            Self::Subscribe(topic, since) => silent(topics::subscribe_since(&topic, &since)),
             Self::Unsubscribe(topic) => silent(topics::unsubscribe(&topic)),
             Self::Publish(topic, text, to) => silent(topics::publish(&topic, text, to)),
             Self::Message(topic, text, to) => silent(topics::publish_message(&topic, text, to)),
-            Self::Send(to, text) => silent(connections::send(&ConnectionId::from(to), text)),
+            Self::Send(to, text) => silent(connections::send(&to.into(), text)),
+            Self::Monitor(id) => silent(connections::monitor(&id.into())),
+            Self::Demonitor(id) => silent(connections::demonitor(&id.into())),
+            Self::Ask(to, timeout, text) => connections::call(&to.into(), text, timeout)
+                .map(|call| Some(format!("call-id {}", call.get()))),
+            Self::Reply(to, call, text) => silent(connections::reply(&to.into(), call, text)),
+            Self::Register(name) => {
+                names::register(&name).map(|done| Some(format!("registered {done}")))
+            }
+            Self::Unregister(name) => {
+                names::unregister(&name).map(|done| Some(format!("unregistered {done}")))
+            }
+            Self::Lookup(name) => names::lookup(&name).map(|id| {
+                let id = id.as_ref().map_or("-", ConnectionId::as_str);
+                Some(format!("named {id}"))
+            }),
+            Self::Enter(topic, metadata) => silent(presence::enter(&topic, &metadata)),
+            Self::Leave(topic) => silent(presence::leave(&topic)),
+            Self::Present(topic) => present(&topic).map(Some),
+            Self::Watch(topic, how) => silent(presence::watch(&topic, how)),
+            Self::Unwatch(topic) => silent(presence::unwatch(&topic)),
         })
     }
 }
 
+/// Who is present, in the order of what they say of themselves.
+fn present(topic: &str) -> Result<String, Error> {
+    let mut present = presence::list(topic).collect::<Result<Vec<Present>, _>>()?;
+    present.sort_by(|one, other| one.metadata.cmp(&other.metadata));
+    let one = |present: &Present| {
+        format!(" {}/{}", present.metadata, present.name.as_deref().unwrap_or("-"))
+    };
+    Ok(format!("present{}", present.iter().map(one).collect::<String>()))
+}
+
 /// An error by its name in the contract.
-fn error_text(error: &Error) -> String {
+pub(crate) fn error_text(error: &Error) -> String {
     match error {
         Error::NotOpen => "error not-open".to_owned(),
         Error::Invalid(text) => format!("error invalid {text}"),

@@ -3,7 +3,9 @@
 use std::fmt::Write;
 
 use wshost_sdk::prelude::*;
-use wshost_sdk::{ConnectionError, HttpVersion, TlsInfo};
+use wshost_sdk::{ConnectionError, HttpVersion, PresenceChange, TlsInfo};
+
+use crate::act::error_text;
 
 /// A request, a `key=value` a line, then a `header NAME: VALUE` a line.
 pub(crate) fn request(request: &Request) -> String {
@@ -54,11 +56,35 @@ pub(crate) fn message(message: &Message) -> String {
     match message {
         Message::Timer { id, payload } => format!("timer {id} {}", lossy(payload)),
         Message::Direct { sender, payload } => format!("direct {sender} {}", lossy(payload)),
-        Message::Published { topic, sender, payload } => {
+        Message::Published { topic, sender, payload, position } => {
             let sender = or_dash(sender.as_ref().map(ConnectionId::as_str));
-            format!("published {topic} {sender} {}", lossy(payload))
+            let said = format!("published {topic} {sender} {}", lossy(payload));
+            match position {
+                Some(position) => format!("{said} @{position}"),
+                None => said,
+            }
         }
         Message::Operator(payload) => format!("operator {}", lossy(payload)),
+        Message::Down { id, reason } => format!("down {id} {reason}"),
+        Message::Call { sender, call, payload } => {
+            format!("call {sender} {} {}", call.get(), lossy(payload))
+        }
+        Message::Reply { call, answer: Ok(answer) } => {
+            format!("reply {} {}", call.get(), lossy(answer))
+        }
+        Message::Reply { call, answer: Err(error) } => {
+            format!("reply {} {}", call.get(), error_text(error))
+        }
+        Message::Presence { topic, change, present } => {
+            let change = match change {
+                PresenceChange::Joined => "joined",
+                PresenceChange::Updated => "updated",
+                PresenceChange::Left => "left",
+            };
+            let name = or_dash(present.name.as_deref());
+            format!("{change} {topic} {} {name} {}", present.id, present.metadata)
+        }
+        Message::Gap { topic } => format!("gap {topic}"),
         _ => "other".to_owned(),
     }
 }

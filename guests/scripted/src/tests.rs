@@ -165,12 +165,17 @@ fn messages_are_told() {
     assert_eq!(told(Message::Timer { id: 7.into(), payload: payload() }), "timer 7 p");
     let direct = Message::Direct { sender: "you".into(), payload: payload() };
     assert_eq!(told(direct), "direct you p");
-    let published = |sender| Message::Published { topic: "t".into(), sender, payload: payload() };
+    let published = |sender| Message::Published {
+        topic: "t".into(),
+        sender,
+        payload: payload(),
+        position: None,
+    };
     assert_eq!(told(published(None)), "published t - p");
     assert_eq!(told(published(Some("you".into()))), "published t you p");
     assert_eq!(told(Message::Operator(payload())), "operator p");
     let down = Message::Down { id: "you".into(), reason: String::new() };
-    assert_eq!(told(down), "other");
+    assert_eq!(told(down), "down you ");
 }
 
 #[test]

@@ -20,9 +20,17 @@
 //! | `timer:MS:PAYLOAD` | start a timer; sends `timer-id N` |
 //! | `cancel:ID` | cancel a timer; sends `cancelled BOOL` |
 //! | `sub:TOPIC` `unsub:TOPIC` | subscribe, unsubscribe |
+//! | `sub-last:N:TOPIC` `sub-after:POSITION:TOPIC` | subscribe, with the history |
 //! | `pub:TOPIC:T` `pub-others:TOPIC:T` | publish a text frame |
 //! | `msg:TOPIC:T` `msg-others:TOPIC:T` | publish a message |
 //! | `send:ID:T` | send to a connection |
+//! | `monitor:ID` `demonitor:ID` | monitor a connection, or not any more |
+//! | `call:ID:MS:T` | ask a connection, with this timeout; sends `call-id N` |
+//! | `reply:ID:CALL:T` | answer a call |
+//! | `register:NAME` `unregister:NAME` `lookup:NAME` | sends `registered BOOL`, `unregistered BOOL`, `named ID` |
+//! | `enter:TOPIC:T` `leave:TOPIC` | be present on a topic, or not any more |
+//! | `present:TOPIC` | sends `present`, and of each who is its metadata and its name |
+//! | `watch:TOPIC` `watch-frames:TOPIC` `unwatch:TOPIC` | watch who is present, by messages or by frames, or not any more |
 //! | `me` | sends `id ID` |
 //! | `count` | counts up; sends `count N` |
 //! | `request` `notes` | sends the request, or what became of the host calls in `init` |
@@ -39,8 +47,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use wshost_sdk::__private::unchecked::{close_frame, control_payload};
-use wshost_sdk::topics::Audience;
-use wshost_sdk::{Command, Frame, OptionChanges, Timeout, TimerId, log::Level};
+use wshost_sdk::presence::WatchAs;
+use wshost_sdk::topics::{Audience, Since};
+use wshost_sdk::{CallId, Command, Frame, OptionChanges, Timeout, TimerId, log::Level};
 
 /// A word of a script.
 #[derive(Debug, PartialEq)]
@@ -109,7 +118,7 @@ pub enum Call {
     /// Cancels one.
     Cancel(TimerId),
     /// Subscribes.
-    Subscribe(String),
+    Subscribe(String, Since),
     /// Unsubscribes.
     Unsubscribe(String),
     /// Publishes a text frame.
@@ -118,6 +127,30 @@ pub enum Call {
     Message(String, String, Audience),
     /// Sends to a connection.
     Send(String, String),
+    /// Monitors a connection.
+    Monitor(String),
+    /// Takes that back.
+    Demonitor(String),
+    /// Asks a connection.
+    Ask(String, Duration, String),
+    /// Answers a connection.
+    Reply(String, CallId, String),
+    /// Registers a name.
+    Register(String),
+    /// Takes it back.
+    Unregister(String),
+    /// Looks up a name.
+    Lookup(String),
+    /// Is present on a topic.
+    Enter(String, String),
+    /// Not any more.
+    Leave(String),
+    /// Tells who is present.
+    Present(String),
+    /// Watches that.
+    Watch(String, WatchAs),
+    /// Not any more.
+    Unwatch(String),
 }
 
 /// Something to tell.
@@ -265,8 +298,32 @@ fn call(name: &str, argument: &str) -> Meaning<Call> {
     Some(Some(match name {
         "timer" => return Some(millis(first).map(|after| Call::Timer(after, said))),
         "cancel" => return Some(number::<u64>(argument).map(|id| Call::Cancel(id.into()))),
-        "sub" => Call::Subscribe(whole),
+        "sub" => Call::Subscribe(whole, Since::Now),
+        "sub-last" => {
+            return Some(number(first).map(|count| Call::Subscribe(said, Since::Last(count))));
+        }
+        "sub-after" => Call::Subscribe(said, Since::After(to.into())),
         "unsub" => Call::Unsubscribe(whole),
+        "monitor" => Call::Monitor(whole),
+        "demonitor" => Call::Demonitor(whole),
+        "call" => {
+            let (timeout, said) = cut(rest);
+            return Some(millis(timeout).map(|timeout| Call::Ask(to, timeout, said.to_owned())));
+        }
+        "reply" => {
+            let (call, said) = cut(rest);
+            let call = number::<u64>(call);
+            return Some(call.map(|call| Call::Reply(to, call.into(), said.to_owned())));
+        }
+        "register" => Call::Register(whole),
+        "unregister" => Call::Unregister(whole),
+        "lookup" => Call::Lookup(whole),
+        "enter" => Call::Enter(to, said),
+        "leave" => Call::Leave(whole),
+        "present" => Call::Present(whole),
+        "watch" => Call::Watch(whole, WatchAs::Messages),
+        "watch-frames" => Call::Watch(whole, WatchAs::Frames),
+        "unwatch" => Call::Unwatch(whole),
         "pub" => Call::Publish(to, said, Audience::Everyone),
         "pub-others" => Call::Publish(to, said, Audience::Others),
         "msg" => Call::Message(to, said, Audience::Everyone),
@@ -332,7 +389,7 @@ mod tests {
         assert_eq!(word("text:a:b"), Word::Command(text));
         let close = Command::Close(Some(close_frame(7, "a:b".into())));
         assert_eq!(word("close:7:a:b"), Word::Command(close));
-        assert_eq!(word("sub:a:b"), Word::Call(Call::Subscribe("a:b".into())));
+        assert_eq!(word("sub:a:b"), Word::Call(Call::Subscribe("a:b".into(), Since::Now)));
     }
 
     #[test]
@@ -342,6 +399,9 @@ mod tests {
             "binary:0g",
             "bytes:-1",
             "timer:x",
+            "call:id:x",
+            "reply:id:x",
+            "sub-last:x:t",
             "log:loud:x",
             "options:idle",
             "churn:x",

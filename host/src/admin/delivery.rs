@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Admin, Asked, Problem, Reply};
 use crate::{
     config::Config,
-    messaging::{Left, Published},
+    messaging::{self, Left, Publication, Published},
     sandbox::{topic_name, types::ErrorResult},
     websocket::{Message, SharedFrame},
 };
@@ -57,19 +57,17 @@ impl Admin {
         Reply::json(&Delivered { delivered, dropped: 1 - delivered })
     }
 
-    pub(super) fn publish(&self, asked: &Asked) -> Result<Reply, Problem> {
+    pub(super) async fn publish(&self, asked: &Asked) -> Result<Reply, Problem> {
         let current = self.site(asked)?.current;
         let delivery: Delivery = asked.json()?;
         let (config, topic) = (&current.config, asked.parameter("topic"));
         let topic = topic_name(config, topic).map_err(|error| bad_topic(&error))?;
-        let Published { delivered, dropped } = match delivery {
-            Delivery::Frame(content) => {
-                current.hub.publish_frame(None, &topic, &content.frame(config)?, true)
-            }
-            Delivery::Message(content) => {
-                current.hub.publish(None, &topic, &content.payload(config)?, true)
-            }
+        let content = match delivery {
+            Delivery::Frame(content) => messaging::Content::Frame(content.frame(config)?),
+            Delivery::Message(content) => messaging::Content::Message(content.payload(config)?),
         };
+        let publication = Publication { topic, from: None, to_self: true, content };
+        let Published { delivered, dropped } = current.hub.publish(&publication).await;
         Reply::json(&Delivered { delivered, dropped })
     }
 }

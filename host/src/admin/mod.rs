@@ -103,7 +103,7 @@ impl Admin {
             Call::Plugins => self.plugins(),
             Call::Plugin => self.plugin(asked),
             Call::Drain => self.drain(asked),
-            Call::Publish => self.publish(asked),
+            Call::Publish => self.publish(asked).await,
             Call::Connections => self.connections(asked).await,
             Call::Connection => self.connection(asked).await,
             Call::Close => self.close(asked),

@@ -15,7 +15,7 @@ use super::{
     origin::{ConfigError, Origin},
     settings::{Config, SettingError},
 };
-use crate::server::routes::Pattern;
+use crate::{messaging::Rules, server::routes::Pattern};
 
 /// Where a configuration comes from, so that it can be read again.
 #[derive(Clone, Debug, Default)]
@@ -71,6 +71,8 @@ pub struct PluginConfig {
     pub grants: Grants,
     /// What it serves. None: it isn't said.
     pub routes: Option<Vec<Pattern>>,
+    /// Which of its topics have a history.
+    pub history: Rules,
 }
 
 impl Sources {
@@ -178,18 +180,19 @@ impl Configuration {
         };
         let own = file::plugin(&own)?;
         let mut layers = self.host.clone();
-        let (mut grants, mut routes) = (Grants::default(), None);
+        let (mut grants, mut routes, mut history) = (Grants::default(), None, Vec::new());
         let mut origins = Origins::default();
         for layer in table.into_iter().chain(&own).chain(&self.over) {
             layers.add(&layer.settings)?;
             grants.add(&layer.grants);
             routes = layer.routes.clone().or(routes);
+            history.extend(layer.history.iter().cloned());
             origins.extend(layer.origins.clone());
         }
         layers.check()?;
         layers.check_room(&self.host)?;
-        let settings = Arc::new(layers.values.clone());
-        Ok((PluginConfig { settings, grants, routes }, layers, origins))
+        let (settings, history) = (Arc::new(layers.values.clone()), Rules::new(history));
+        Ok((PluginConfig { settings, grants, routes, history }, layers, origins))
     }
 }
 

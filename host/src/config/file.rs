@@ -1,6 +1,9 @@
 //! Configuration files: TOML, of which each value is known by its line.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt, fs, io, ops::Range, path::Path, sync::Arc};
+use std::{
+    borrow::Cow, collections::BTreeMap, fmt, fs, io, ops::Range, path::Path, sync::Arc,
+    time::Duration,
+};
 
 use toml::{
     Spanned,
@@ -14,7 +17,10 @@ use super::{
     origin::{ConfigError, Origin},
     settings::{Config, NAMES, Scope, scope},
 };
-use crate::server::routes::Pattern;
+use crate::{
+    messaging::{Rule, subject::check_pattern},
+    server::routes::Pattern,
+};
 
 /// A setting as it was given: known, and valid by itself.
 #[derive(Clone, Debug)]
@@ -53,8 +59,10 @@ pub(super) struct PluginTable {
     pub(super) grants: Grants,
     /// None: they are not given here.
     pub(super) routes: Option<Vec<Pattern>>,
-    /// Of grants and routes.
+    /// Of grants, routes and histories.
     pub(super) origins: Origins,
+    /// Which topics have a history.
+    pub(super) history: Vec<Rule>,
 }
 
 type Result<T> = std::result::Result<T, ConfigError>;
@@ -167,6 +175,13 @@ impl<'a> File<'a> {
                 "grants" => {
                     read.grants = self.grants(self.table(key, value)?, &mut read.origins)?;
                 }
+                "history" => {
+                    for (pattern, rule) in self.table(key, value)? {
+                        read.history.push(self.rule(pattern, rule)?);
+                        let name = format!("history.{}", pattern.get_ref());
+                        read.origins.insert(name, self.origin(pattern.span()));
+                    }
+                }
                 "routes" => {
                     read.origins.insert("routes".into(), self.origin(key.span()));
                     let mut routes = Vec::new();
@@ -183,7 +198,11 @@ impl<'a> File<'a> {
                     );
                     return Err(self.wrong(key.span(), problem));
                 }
-                _ => read.settings.push(self.setting(key, value, &["grants", "routes"])?),
+                _ => read.settings.push(self.setting(
+                    key,
+                    value,
+                    &["grants", "history", "routes"],
+                )?),
             }
         }
         Ok(read)
@@ -226,11 +245,33 @@ impl<'a> File<'a> {
             origins.insert(dotted, self.origin(value.span()));
             match &**key.get_ref() {
                 "path" => store.path = Some(self.beside(self.string(key, value)?)),
-                "max_bytes" => store.max_bytes = Some(self.bytes(key, value)?),
+                "max_bytes" => store.max_bytes = Some(self.number(key, value)?),
                 _ => return Err(self.unknown(key, "key of a store", &["path", "max_bytes"])),
             }
         }
         Ok(store)
+    }
+
+    /// How much history the topics of a pattern have.
+    fn rule(&self, pattern: &Key<'_>, value: &Value<'_>) -> Result<Rule> {
+        let name: &str = pattern.get_ref();
+        check_pattern(name)
+            .map_err(|error| self.wrong(pattern.span(), format!("`{name}`: {error}")))?;
+        let (mut count, mut age) = (None, None);
+        for (key, value) in self.table(pattern, value)? {
+            match &**key.get_ref() {
+                "count" => {
+                    count = usize::try_from(self.number(key, value)?).ok();
+                }
+                "age_ms" => age = Some(Duration::from_millis(self.number(key, value)?)),
+                _ => return Err(self.unknown(key, "key of a history", &["count", "age_ms"])),
+            }
+        }
+        let count = count.ok_or_else(|| {
+            let problem = format!("the history of `{name}` has no `count`: how many to keep");
+            self.wrong(pattern.span(), problem)
+        })?;
+        Ok(Rule { pattern: name.into(), count, age })
     }
 
     fn grants(&self, table: &DeTable<'_>, origins: &mut Origins) -> Result<Grants> {
@@ -319,14 +360,14 @@ impl<'a> File<'a> {
         }
     }
 
-    fn bytes(&self, key: &Key<'_>, value: &Value<'_>) -> Result<u64> {
+    fn number(&self, key: &Key<'_>, value: &Value<'_>) -> Result<u64> {
         let DeValue::Integer(number) = value.get_ref() else {
             return Err(self.other_type(value, key.get_ref(), "a number", value.get_ref()));
         };
         let number = self.integer(value, key.get_ref(), number)?;
         u64::try_from(number)
             .ok()
-            .filter(|bytes| *bytes > 0)
+            .filter(|number| *number > 0)
             .ok_or_else(|| self.wrong(value.span(), format!("`{}` is at least 1", key.get_ref())))
     }
 

@@ -14,6 +14,7 @@ use super::{
     origin::{ConfigError, Origin},
     settings::{Scope, Setting, settings},
 };
+use crate::messaging::{Rule, Rules};
 
 /// What is printed.
 #[derive(Clone, Debug)]
@@ -49,6 +50,7 @@ impl Printing {
                 setting.scope == Scope::Plugin && (self.alone || own(setting.name))
             });
             page.grants(&plugin_name(wasm), &config.grants, &origins);
+            page.history(&plugin_name(wasm), &config.history, &origins);
         }
         Ok(page.text)
     }
@@ -127,6 +129,17 @@ impl Page {
         }
         for (guest, host) in directories {
             self.value(guest, &quoted_path(host), origin("directories", guest));
+        }
+    }
+
+    fn history(&mut self, plugin: &str, history: &Rules, origins: &Origins) {
+        if !history.is_empty() {
+            self.table(&["plugins", plugin, "history"]);
+        }
+        for Rule { pattern, count, age } in history.iter() {
+            let age = age.map(|age| format!(", age_ms = {}", age.as_millis()));
+            let rule = format!("{{ count = {count}{} }}", age.unwrap_or_default());
+            self.value(pattern, &rule, origins.get(&format!("history.{pattern}")));
         }
     }
 

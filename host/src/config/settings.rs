@@ -382,10 +382,38 @@ settings! {
     plugin_responses_max_bytes: usize = GIB, 1 => 1 << 46;
     /// The longest name of a topic.
     topic_max_bytes: usize = 256, 1 => 64 * KIB;
-    /// How many topics one connection subscribes to.
+    /// How many tokens, joined by `.`, the name of a topic has.
+    topic_tokens_max: usize = 32, 1 => 256;
+    /// How many topics and patterns one connection subscribes to, and how many topics
+    /// it watches the presence on, together.
     subscriptions_max: usize = 1_000, 1 => 1_000_000;
     /// How many subscriptions all connections of a plugin have.
     plugin_subscriptions_max: usize = 10_000_000, 1 => 1_000_000_000;
+    /// How many connections one connection monitors.
+    monitors_max: usize = 1_000, 1 => 1_000_000;
+    /// How many connections all connections of a plugin monitor.
+    plugin_monitors_max: usize = 10_000_000, 1 => 1_000_000_000;
+    /// How many calls of one connection wait for an answer. They count as timers, too.
+    calls_max: usize = 1_000, 1 => 1_000_000;
+    /// The longest name that a connection registers.
+    name_max_bytes: usize = 256, 1 => 64 * KIB;
+    /// How many names one connection registers.
+    names_max: usize = 100, 1 => 1_000_000;
+    /// How many names all connections of a plugin register.
+    plugin_names_max: usize = 1_000_000, 1 => 1_000_000_000;
+    /// How many topics one connection is present on.
+    presences_max: usize = 100, 1 => 1_000_000;
+    /// How many presences all connections of a plugin have.
+    plugin_presences_max: usize = 1_000_000, 1 => 1_000_000_000;
+    /// How long the metadata may be that a connection says of itself where it is
+    /// present.
+    presence_metadata_max_bytes: usize = KIB, 0 => 64 * KIB;
+    /// How many of those present are listed in one call.
+    presences_listed_max: usize = 1_000, 1 => 100_000;
+    /// How many bytes the histories of a plugin's topics take: payloads, names of
+    /// topics, and 128 bytes for each frame or message. Where it is used up a topic
+    /// keeps less than its rule says.
+    history_max_bytes: usize = 64 * MIB, 0 => 1 << 46;
     /// How many timers one connection has.
     timers_max: usize = 1_000, 1 => 1_000_000;
     /// The bytes of the payloads of one connection's timers.

@@ -18,11 +18,11 @@ use super::{
 };
 use crate::{
     background,
-    messaging::{Mail, Mailbox, Urgent},
+    messaging::{Change, ConnectionId, Mail, Mailbox, NoAnswer, Present, Urgent},
     observe::traces::{Begun, Failure},
     sandbox::{
         CallError, Instance, Phase,
-        timers::Fired,
+        timers::{Alarm, Fired},
         types::{self, Callbacks, FrameParam, Outcome},
     },
     tenant::Tenant,
@@ -85,27 +85,65 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     }
 
     pub(super) async fn mail(&mut self, mail: Mail) -> Result<(), Ending> {
+        let text = |id: &ConnectionId| id.to_string();
         match &mail {
             Mail::Direct { from, payload } => {
-                let sender = &*from.to_string();
-                self.info(types::Message::Direct(types::DirectMessage { sender, payload })).await
+                let message = types::DirectMessage { sender: &text(from), payload };
+                self.info(types::Message::Direct(message)).await
             }
-            Mail::Published { topic, from, payload } => {
-                let sender = from.map(|from| from.to_string());
-                let sender = sender.as_deref();
-                let message = types::TopicMessage { topic, sender, payload };
+            Mail::Published { topic, from, payload, position } => {
+                let (sender, position) =
+                    (from.as_ref().map(text), position.map(|position| position.to_string()));
+                let (sender, position) = (sender.as_deref(), position.as_deref());
+                let message = types::TopicMessage { topic, sender, payload, position };
                 self.info(types::Message::Published(message)).await
             }
             Mail::Operator { payload } => self.info(types::Message::Operator(payload)).await,
+            Mail::Down { id, reason } => {
+                self.info(types::Message::Down(types::DownEvent { id: &text(id), reason })).await
+            }
+            Mail::Call { from, call, payload } => {
+                let event = types::CallEvent { sender: &text(from), call: *call, payload };
+                self.info(types::Message::Call(event)).await
+            }
+            Mail::Reply { call, answer } => self.reply(*call, answer.as_deref()).await,
+            Mail::Presence { topic, change, present } => {
+                let Present { id, name, metadata } = &**present;
+                let id = &text(id);
+                let present = types::PresentParam { id, name: name.as_deref(), metadata };
+                let change = match change {
+                    Change::Joined => types::PresenceChange::Joined,
+                    Change::Updated => types::PresenceChange::Updated,
+                    Change::Left => types::PresenceChange::Left,
+                };
+                let event = types::PresenceEvent { topic, change, present };
+                self.info(types::Message::Presence(event)).await
+            }
+            Mail::Gap { topic } => self.info(types::Message::Gap(topic)).await,
         }
     }
 
     pub(super) async fn timer(&mut self, timer: Fired) -> Result<(), Ending> {
+        let Fired { id, alarm } = timer;
+        if alarm == Alarm::Call {
+            self.shared.hub.give_up(self.mailbox.id, id);
+        }
         if !self.options.callbacks.contains(Callbacks::INFO) {
             return Ok(());
         }
-        let event = types::TimerEvent { id: timer.id, payload: &timer.payload };
-        self.info(types::Message::Timer(event)).await
+        match alarm {
+            Alarm::Payload(payload) => {
+                let event = types::TimerEvent { id, payload: &payload };
+                self.info(types::Message::Timer(event)).await
+            }
+            Alarm::Call => self.reply(id, Err(&NoAnswer::Timeout)).await,
+        }
+    }
+
+    async fn reply(&mut self, call: u64, answer: Result<&[u8], &NoAnswer>) -> Result<(), Ending> {
+        let why = answer.err().map(ToString::to_string).unwrap_or_default();
+        let answer = answer.map_err(|_| types::ErrorParam::Unavailable(&why));
+        self.info(types::Message::Reply(types::ReplyEvent { call, answer })).await
     }
 
     async fn info(&mut self, message: types::Message<'_>) -> Result<(), Ending> {

@@ -12,6 +12,9 @@ use crate::{
     tenant::Tenant,
 };
 
+/// How much of the reason they get who monitor the connection.
+const REASON_MAX_BYTES: usize = 200;
+
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Ends the connection. The instance is gone before the peer is waited for.
     pub(super) async fn close(mut self: Box<Self>, ending: Ending) {
@@ -25,7 +28,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let mut seldom = self.seldom.take().unwrap_or_default();
         // Its span ends when this is dropped: after the closing handshake.
         let _trace = seldom.trace.take().map(|trace| ended(trace, &ending));
-        self.shared.hub.leave(self.mailbox.id, &seldom.subscribed);
+        let reason = ending.describe();
+        let reason = printable(&reason, REASON_MAX_BYTES);
+        self.shared.hub.leave(self.mailbox.id, &reason).await;
         let dropped = self.mailbox.close();
         if dropped > 0 {
             let (plugin, connection) = (&self.shared.plugin.name, self.mailbox.id);

@@ -4,11 +4,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Connection, ending::Ending};
 use crate::{
-    sandbox::{
-        Effect, Publication,
-        types::{Command, FrameResult},
-    },
-    websocket::{CloseFrame, ControlPayload, Message, SharedFrame},
+    sandbox::types::{Command, FrameResult},
+    websocket::{CloseFrame, ControlPayload, Message},
 };
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
@@ -60,30 +57,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
         }
         Ok(None)
-    }
-
-    /// Does what a host call asked for.
-    pub(super) fn effect(&mut self, effect: Effect) {
-        let from = self.mailbox.id;
-        match effect {
-            Effect::Send { to, payload } => self.shared.hub.send(from, to, payload),
-            Effect::Publish { topic, what: Publication::Message(payload), to_self } => {
-                self.shared.hub.publish(Some(from), &topic, &payload, to_self);
-            }
-            Effect::Publish { topic, what: Publication::Frame(frame), to_self } => {
-                let frame = SharedFrame::new(frame);
-                self.shared.hub.publish_frame(Some(from), &topic, &frame, to_self);
-            }
-            Effect::Subscribe(topic) => {
-                self.seldom.get_or_insert_default().subscribed.insert(topic.clone());
-                self.shared.hub.subscribe(&self.mailbox, topic);
-            }
-            Effect::Unsubscribe(topic) => {
-                self.seldom.get_or_insert_default().subscribed.remove(&topic);
-                self.shared.hub.unsubscribe(from, &topic);
-                self.mailbox.forget_topic(&topic);
-            }
-        }
     }
 }
 

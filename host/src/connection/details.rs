@@ -1,7 +1,5 @@
 //! What a connection tells of itself. Nothing is kept for it that is known anyway.
 
-use std::collections::BTreeSet;
-
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Connection, facts::Opened};
@@ -20,8 +18,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let (opened_unix_seconds, opened) = self.facts.read();
         let Opened { peer, path, http2, tls, subprotocol } = opened;
         let silent = self.wire.last_read().elapsed();
-        let subscribed = self.seldom.as_ref().map(|seldom| &seldom.subscribed);
-        let names = || subscribed.into_iter().flatten().map(ToString::to_string).collect();
+        let (timers, subscribed) = match self.guest.ledger() {
+            Some(ledger) => (ledger.timers.len(), ledger.ties.patterns.clone()),
+            None => Default::default(),
+        };
         Details {
             version: self.shared.plugin.digest.clone(),
             asleep: !self.guest.is_awake(),
@@ -38,9 +38,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             sleeps: self.guest.sleeps(),
             queued_bytes: self.wire.queued_bytes(),
             mail: self.mailbox.mail(),
-            timers: self.guest.ledger().map_or(0, |ledger| ledger.timers.len()),
-            subscriptions: subscribed.map_or(0, BTreeSet::len),
-            topics: topics.then(names),
+            timers,
+            subscriptions: subscribed.len(),
+            topics: topics.then(|| subscribed.iter().map(ToString::to_string).collect()),
         }
     }
 }

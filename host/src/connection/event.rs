@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::{Connection, clocks::Due, ending::Ending, wire::Messages};
 use crate::{
     messaging::{Mail, Urgent},
-    sandbox::timers::Fired,
+    sandbox::{Ledger, timers::Fired},
 };
 
 /// What happened.
@@ -104,7 +104,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// nothing: pings were answered, which is to be written.
     fn poll_callback(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         if self.mail_has_turn
-            && let Some(mail) = self.mailbox.take_mail()
+            && let Some(mail) = self.take_mail()
         {
             self.mail_has_turn = false;
             return Poll::Ready(Some(Event::Mail(mail)));
@@ -127,9 +127,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if read.is_ready() {
             return Poll::Ready(None);
         }
-        match self.mailbox.take_mail() {
+        match self.take_mail() {
             Some(mail) => Poll::Ready(Some(Event::Mail(mail))),
             None => Poll::Pending,
+        }
+    }
+
+    /// The next message that is still wanted.
+    fn take_mail(&mut self) -> Option<Mail> {
+        loop {
+            let mail = self.mailbox.take_mail()?;
+            let admits = match self.guest.ledger() {
+                Some(ledger) => ledger.admits(&mail),
+                // It asked for nothing that something comes of.
+                None => Ledger::default().admits(&mail),
+            };
+            if admits {
+                return Some(mail);
+            }
         }
     }
 }

@@ -27,7 +27,9 @@ use crate::{
     hibernation::{Lost, Slot, Snapshot, Ticket},
     messaging::ConnectionId,
     observe::metrics::InState,
-    sandbox::{CallError, Effect, Instance, KeptRequest, Ledger, Phase, RestoreError, StaysAwake},
+    sandbox::{
+        CallError, Effect, Instance, KeptRequest, Ledger, Phase, RestoreError, Seat, StaysAwake,
+    },
 };
 
 /// Of a handler's memory at most one byte in so many was written, mostly: what is
@@ -121,9 +123,8 @@ impl WakeError {
 impl Guest {
     /// An instance that `init` was called in, counted as one that is awake.
     #[must_use]
-    pub fn new(mut instance: Instance, slot: Slot, counted: InState) -> Self {
-        // From here on the handler can ask for everything.
-        instance.ledger().phase = Phase::Open;
+    pub fn new(mut instance: Instance, slot: Slot, counted: InState, seat: Seat) -> Self {
+        instance.ledger().open(seat);
         let rest = Some((Instant::now(), Hibernate::No));
         let awake = Awake { instance, slot, _counted: counted, rest };
         Self { state: State::Awake(Box::new(awake)), sleeps: 0 }
@@ -391,7 +392,9 @@ impl Awake {
 impl Asleep {
     async fn wake(self, shared: &Shared, id: ConnectionId, slot: Slot) -> Result<Awake, WakeError> {
         let snapshot = Snapshot::from_bytes(self.ticket.take().await?);
-        let ledger = self.ledger.unwrap_or_else(|| Box::new(Ledger::after(self.last_timer)));
+        let seat = || Seat { hub: shared.hub.clone(), id };
+        let ledger =
+            self.ledger.unwrap_or_else(|| Box::new(Ledger::after(self.last_timer, seat())));
         background::enter_with(snapshot.len_bytes()).await;
         let instance = shared.plugin.template.restore(id, ledger, &snapshot).await?;
         let _counted = shared.plugin.tenant.metrics.connections.awake();

@@ -43,7 +43,12 @@ impl MemoryBound {
             config.effects_max_bytes + config.effects_max * ENTRY_BYTES,
             config.mailbox_max_bytes + config.mailbox_max * ENTRY_BYTES,
             config.timers_max_bytes + config.timers_max * ENTRY_BYTES,
+            config.calls_max * ENTRY_BYTES,
             config.subscriptions_max * (config.topic_max_bytes + 2 * ENTRY_BYTES),
+            2 * config.monitors_max * ENTRY_BYTES,
+            config.names_max * (config.name_max_bytes + 2 * ENTRY_BYTES),
+            config.presences_max
+                * (config.topic_max_bytes + config.presence_metadata_max_bytes + 2 * ENTRY_BYTES),
             // Lines begun, of its two streams.
             2 * config.log_line_max_bytes,
         ];

@@ -15,6 +15,7 @@ mod clocks;
 mod closing;
 mod commands;
 mod details;
+mod effects;
 mod ending;
 mod event;
 mod facts;
@@ -28,7 +29,7 @@ mod running;
 mod shared;
 mod wire;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -47,7 +48,7 @@ use crate::{
     background::{self, Level},
     messaging::{ConnectionId, Mailbox},
     observe::Trace,
-    sandbox::{Effect, KeptRequest, types::Callbacks},
+    sandbox::{KeptRequest, types::Callbacks},
     websocket::{Agreed, ControlPayload, Message},
 };
 
@@ -68,8 +69,6 @@ pub struct Connection<S> {
 /// What few connections have.
 #[derive(Default)]
 struct Seldom {
-    /// The topics that the hub knows it to be subscribed to.
-    subscribed: BTreeSet<Arc<str>>,
     /// What the handler wants recorded as the reason of the end.
     shutdown_reason: Option<String>,
     /// What it was opened by, if it may move to another version of its plugin.
@@ -181,13 +180,5 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Its span, if it is traced.
     fn trace(&mut self) -> Option<&mut Trace> {
         self.seldom.as_mut()?.trace.as_deref_mut()
-    }
-
-    /// Does what host calls asked for, letting others have their turn.
-    async fn effects(&mut self, effects: Vec<Effect>) {
-        for effect in effects {
-            self.effect(effect);
-            tokio::task::consume_budget().await;
-        }
     }
 }

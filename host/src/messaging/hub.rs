@@ -1,51 +1,112 @@
-//! Who is connected, and who is subscribed to what, among the connections of
-//! one plugin.
+//! Who is connected, and how they reach each other, among the connections of one
+//! plugin.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{
             AtomicBool, AtomicU64,
             Ordering::{Relaxed, SeqCst},
         },
     },
+    time::Instant,
 };
 
 use bytes::Bytes;
 use dashmap::DashMap;
 
 use super::{
-    ConnectionId,
-    mailbox::{Left, Mail, Mailbox},
+    ConnectionId, NodeId,
+    history::{History, Since},
+    mail::Mail,
+    mailbox::{Left, Mailbox},
+    remote::Remote,
+    rooms::Rooms,
+    subject,
+    ties::Ties,
+    topics::Topics,
+    watches::Watches,
 };
-use crate::websocket::SharedFrame;
+use crate::{tenant::Tenant, websocket::SharedFrame};
 
-type Subscribers = HashMap<ConnectionId, Arc<Mailbox>>;
-
-/// What became of something that was published.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Published {
-    /// Subscribers that it waits for.
-    pub delivered: usize,
-    /// Subscribers that had no room for it.
-    pub dropped: usize,
-}
-
-/// The connections of one plugin, by id and by topic.
+/// The connections of one plugin on this node: by id, by name, by topic; and the way
+/// to those on others.
 ///
 /// Order: what one connection sends or publishes is left in each mailbox in the
 /// order it was asked for. Delivery is at most once: what finds no room, or
 /// nobody, is dropped and counted.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Hub {
-    connections: DashMap<ConnectionId, Arc<Mailbox>>,
-    topics: DashMap<Arc<str>, Subscribers>,
+    pub(super) node: NodeId,
+    pub(super) connections: DashMap<ConnectionId, Arc<Mailbox>>,
+    pub(super) topics: Topics,
+    pub(super) history: History,
+    pub(super) rooms: Rooms,
+    /// The names of this node's connections.
+    pub(super) names: DashMap<Arc<str>, ConnectionId>,
+    pub(super) watches: Watches,
+    /// Of those of this node's connections that have any.
+    ties: DashMap<ConnectionId, Box<Tied>>,
+    remote: OnceLock<Arc<dyn Remote>>,
     dropped: AtomicU64,
     going_down: AtomicBool,
 }
 
+/// What a connection has at the hub.
+#[derive(Debug, Default)]
+pub(super) struct Tied {
+    pub(super) ties: Ties,
+    /// Whom it asked something, by the call's number, while there is no answer.
+    pub(super) asked: BTreeMap<u64, ConnectionId>,
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        Self::of(NodeId::this())
+    }
+}
+
 impl Hub {
+    /// The hub of a node. It keeps no history.
+    #[must_use]
+    pub fn of(node: NodeId) -> Self {
+        Self {
+            node,
+            connections: DashMap::new(),
+            topics: Topics::default(),
+            history: History::default(),
+            rooms: Rooms::default(),
+            names: DashMap::new(),
+            watches: Watches::default(),
+            ties: DashMap::new(),
+            remote: OnceLock::new(),
+            dropped: AtomicU64::new(0),
+            going_down: AtomicBool::new(false),
+        }
+    }
+
+    /// Goes by the settings of this version of the plugin from now on.
+    pub fn configure(&self, tenant: &Tenant) {
+        self.history.configure(tenant);
+    }
+
+    /// Reaches other nodes by this from now on.
+    pub fn connect(&self, remote: Arc<dyn Remote>) {
+        // There is one cluster, and it is the same for the host's life.
+        let _ = self.remote.set(remote);
+    }
+
+    pub(super) fn remote(&self) -> Option<&dyn Remote> {
+        self.remote.get().map(|remote| &**remote)
+    }
+
+    /// Whether what is for a connection can be given to its node now.
+    #[must_use]
+    pub fn reaches(&self, id: ConnectionId) -> bool {
+        id.node() == self.node || self.remote().is_none_or(Remote::is_reachable)
+    }
+
     /// Makes a connection known, so that it can be sent to. One that comes when
     /// the host is going down already is told at once.
     pub fn join(&self, mailbox: &Arc<Mailbox>) {
@@ -55,12 +116,50 @@ impl Hub {
         }
     }
 
-    /// Ends what a connection has here. `topics` are its subscriptions.
-    pub fn leave<'a>(&self, id: ConnectionId, topics: impl IntoIterator<Item = &'a Arc<str>>) {
+    /// Ends what a connection has here, for this reason.
+    pub async fn leave(&self, id: ConnectionId, reason: &str) {
         self.connections.remove(&id);
-        for topic in topics {
-            self.unsubscribe(id, topic);
+        if let Some((_, tied)) = self.ties.remove(&id) {
+            self.untie_all(id, *tied).await;
         }
+        // The last: who is told finds nothing of it any more.
+        self.tell_of_end(id, reason);
+    }
+
+    async fn untie_all(&self, id: ConnectionId, tied: Tied) {
+        let Tied { ties: Ties { patterns, watched, present, names, monitored }, asked } = tied;
+        for pattern in &patterns {
+            self.take_from_topics(id, pattern);
+        }
+        for topic in &watched {
+            self.rooms.unwatch(topic, id);
+        }
+        for name in &names {
+            self.free_name(id, name);
+        }
+        self.wait_no_more(id, monitored, asked);
+        for topic in &present {
+            self.absent(id, topic).await;
+        }
+    }
+
+    /// Adds to the note of what a connection has.
+    pub(super) fn tie<R>(&self, id: ConnectionId, add: impl FnOnce(&mut Tied) -> R) -> R {
+        add(&mut self.ties.entry(id).or_default())
+    }
+
+    /// Takes away from the note of what a connection has, if there is one.
+    pub(super) fn untie<R>(
+        &self,
+        id: ConnectionId,
+        take: impl FnOnce(&mut Tied) -> R,
+    ) -> Option<R> {
+        self.ties.get_mut(&id).map(|mut tied| take(&mut tied))
+    }
+
+    /// What `look` finds in the notes of all that have one.
+    pub(super) fn all_tied<R>(&self, look: impl Fn(ConnectionId, &Tied) -> Vec<R>) -> Vec<R> {
+        self.ties.iter().flat_map(|tied| look(*tied.key(), &tied)).collect()
     }
 
     /// How many connections there are.
@@ -81,11 +180,10 @@ impl Hub {
         self.dropped.load(Relaxed)
     }
 
-    /// Sends a message to one connection.
-    pub fn send(&self, from: ConnectionId, to: ConnectionId, payload: Bytes) {
-        if let Some(mailbox) = self.find(to) {
-            self.count(mailbox.leave(Mail::Direct { from, payload }));
-        }
+    /// A connection's mailbox, taken out: nothing is done under the map's lock.
+    #[must_use]
+    pub fn find(&self, id: ConnectionId) -> Option<Arc<Mailbox>> {
+        self.connections.get(&id).map(|mailbox| mailbox.clone())
     }
 
     /// Sends a message to one connection from outside. None: there is no such one.
@@ -103,69 +201,46 @@ impl Hub {
         Some(left)
     }
 
-    /// A connection's mailbox, taken out: nothing is done under the map's lock.
-    #[must_use]
-    pub fn find(&self, id: ConnectionId) -> Option<Arc<Mailbox>> {
-        self.connections.get(&id).map(|mailbox| mailbox.clone())
-    }
-
-    /// Subscribes to a topic.
-    pub fn subscribe(&self, mailbox: &Arc<Mailbox>, topic: Arc<str>) {
-        self.topics.entry(topic).or_default().insert(mailbox.id, mailbox.clone());
-    }
-
-    /// Ends a subscription.
-    pub fn unsubscribe(&self, id: ConnectionId, topic: &Arc<str>) {
-        if let Some(mut subscribers) = self.topics.get_mut(topic) {
-            subscribers.remove(&id);
-        }
-        self.topics.remove_if(topic, |_, subscribers| subscribers.is_empty());
-    }
-
-    /// Leaves a message for every subscriber's handler. None publishes from outside.
-    pub fn publish(
-        &self,
-        from: Option<ConnectionId>,
-        topic: &Arc<str>,
-        payload: &Bytes,
-        to_self: bool,
-    ) -> Published {
-        self.each(from, topic, to_self, |mailbox| {
-            mailbox.leave(Mail::Published { topic: topic.clone(), from, payload: payload.clone() })
-        })
-    }
-
-    /// Leaves a frame for every subscriber's socket. None publishes from outside.
-    pub fn publish_frame(
-        &self,
-        from: Option<ConnectionId>,
-        topic: &Arc<str>,
-        frame: &SharedFrame,
-        to_self: bool,
-    ) -> Published {
-        self.each(from, topic, to_self, |mailbox| mailbox.leave_frame(frame.clone()))
-    }
-
-    fn each(
-        &self,
-        from: Option<ConnectionId>,
-        topic: &Arc<str>,
-        to_self: bool,
-        leave: impl Fn(&Mailbox) -> Left,
-    ) -> Published {
-        let mut published = Published::default();
-        let Some(subscribers) = self.topics.get(topic) else { return published };
-        for (id, mailbox) in subscribers.iter() {
-            if to_self || Some(*id) != from {
-                match leave(mailbox) {
-                    Left::Waiting => published.delivered += 1,
-                    Left::Dropped => published.dropped += 1,
+    /// Subscribes to the topics that match a pattern; where it is one topic's name, with
+    /// what was published to that before.
+    pub fn subscribe(&self, mailbox: &Arc<Mailbox>, pattern: &Arc<str>, since: Since) {
+        self.tie(mailbox.id, |tied| tied.ties.patterns.insert(pattern.clone()));
+        let subscribe = || {
+            self.topics.insert(pattern, mailbox.clone(), || {
+                if let Some(remote) = self.remote() {
+                    remote.subscribers(pattern);
                 }
-            }
+            });
+        };
+        if since == Since::Now {
+            return subscribe();
         }
-        drop(subscribers);
-        self.dropped.fetch_add(published.dropped as u64, Relaxed);
-        published
+        self.history.past(pattern, since, mailbox.id, Instant::now(), |past| {
+            mailbox.leave_past(past);
+            subscribe();
+        });
+    }
+
+    /// Ends a subscription, and forgets the messages that wait because of it.
+    pub fn unsubscribe(&self, mailbox: &Mailbox, pattern: &Arc<str>) {
+        self.take_from_topics(mailbox.id, pattern);
+        self.untie(mailbox.id, |tied| {
+            tied.ties.patterns.remove(pattern);
+            mailbox.forget(|mail| match mail {
+                Mail::Published { topic, .. } | Mail::Gap { topic } => {
+                    subject::matches(pattern, topic) && !tied.ties.subscribed(topic)
+                }
+                _ => false,
+            });
+        });
+    }
+
+    fn take_from_topics(&self, id: ConnectionId, pattern: &Arc<str>) {
+        self.topics.remove(pattern, id, || {
+            if let Some(remote) = self.remote() {
+                remote.no_subscribers(pattern);
+            }
+        });
     }
 
     /// The first `count` connections behind this id, in the order of their ids.
@@ -198,110 +273,18 @@ impl Hub {
         self.all()
     }
 
-    fn count(&self, left: Left) {
+    pub(super) fn count(&self, left: Left) {
         if left == Left::Dropped {
-            self.dropped.fetch_add(1, Relaxed);
+            self.count_dropped(1);
+        }
+    }
+
+    pub(super) fn count_dropped(&self, count: usize) {
+        if count > 0 {
+            self.dropped.fetch_add(count as u64, Relaxed);
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::task::{Context, Waker};
-
-    use super::*;
-    use crate::{config::Config, messaging::mailbox::Urgent, tenant::Tenant, websocket::Message};
-
-    fn member(hub: &Hub) -> Arc<Mailbox> {
-        let mailbox =
-            Arc::new(Mailbox::new(ConnectionId::random(), Tenant::test(Config::default()), true));
-        hub.join(&mailbox);
-        mailbox
-    }
-
-    fn has_frames(mailbox: &Mailbox) -> bool {
-        let urgent = mailbox.poll_urgent(&Context::from_waker(Waker::noop()), 1000);
-        matches!(urgent, Some(Urgent::Frames(_)))
-    }
-
-    #[test]
-    fn a_message_reaches_the_one_it_is_for() {
-        let hub = Hub::default();
-        let (a, b) = (member(&hub), member(&hub));
-        hub.send(a.id, b.id, Bytes::from_static(b"hello"));
-        assert!(a.take_mail().is_none());
-        assert!(matches!(b.take_mail(), Some(Mail::Direct { from, .. }) if from == a.id));
-        hub.leave(b.id, []);
-        hub.send(a.id, b.id, Bytes::from_static(b"hello"));
-        assert_eq!(hub.len(), 1);
-    }
-
-    #[test]
-    fn what_is_published_reaches_subscribers_and_the_publisher_by_choice() {
-        let (hub, topic) = (Hub::default(), Arc::<str>::from("news"));
-        let (a, b, c) = (member(&hub), member(&hub), member(&hub));
-        hub.subscribe(&a, topic.clone());
-        hub.subscribe(&b, topic.clone());
-        hub.publish(Some(a.id), &topic, &Bytes::from_static(b"x"), false);
-        assert!(a.take_mail().is_none() && b.take_mail().is_some() && c.take_mail().is_none());
-        hub.publish_frame(Some(a.id), &topic, &SharedFrame::new(Message::Text("x".into())), true);
-        assert!(has_frames(&a) && has_frames(&b) && !has_frames(&c));
-    }
-
-    #[test]
-    fn what_comes_from_outside_says_so_and_is_counted() {
-        let (hub, topic, payload) =
-            (Hub::default(), Arc::<str>::from("news"), Bytes::from_static(b"x"));
-        let a = member(&hub);
-        hub.subscribe(&a, topic.clone());
-        assert_eq!(hub.send_from_outside(a.id, payload.clone()), Some(Left::Waiting));
-        assert!(matches!(a.take_mail(), Some(Mail::Operator { .. })));
-        let published = hub.publish(None, &topic, &payload, true);
-        assert_eq!(published, Published { delivered: 1, dropped: 0 });
-        assert!(matches!(a.take_mail(), Some(Mail::Published { from: None, .. })));
-        a.close();
-        assert_eq!(hub.publish(None, &topic, &payload, true).dropped, 1);
-        hub.leave(a.id, [&topic]);
-        assert_eq!(hub.publish(None, &topic, &payload, true), Published::default());
-        assert_eq!(hub.send_from_outside(a.id, payload), None);
-        assert_eq!(hub.dropped(), 1);
-    }
-
-    #[test]
-    fn pages_have_everybody_once_and_in_order() {
-        let hub = Hub::default();
-        let mut ids: Vec<_> = (0..100).map(|_| member(&hub).id).collect();
-        ids.sort_unstable();
-        let mut seen = Vec::new();
-        while let page = hub.page(seen.last().copied(), 30)
-            && !page.is_empty()
-        {
-            assert!(page.len() == 30 || seen.len() == 90);
-            seen.extend(page.iter().map(|mailbox| mailbox.id));
-        }
-        assert_eq!(seen, ids);
-    }
-
-    #[test]
-    fn a_topic_without_subscribers_takes_no_room() {
-        let (hub, topic) = (Hub::default(), Arc::<str>::from("news"));
-        let a = member(&hub);
-        hub.subscribe(&a, topic.clone());
-        hub.leave(a.id, [&topic]);
-        assert!(hub.topics.is_empty() && hub.is_empty());
-    }
-
-    #[test]
-    fn a_shutdown_reaches_those_that_come_later_too() {
-        let hub = Hub::default();
-        let before = member(&hub);
-        let told = hub.shut_down();
-        assert!(told.iter().any(|mailbox| mailbox.id == before.id));
-        before.shut_down();
-        let after = member(&hub);
-        for mailbox in [before, after] {
-            let urgent = mailbox.poll_urgent(&Context::from_waker(Waker::noop()), 1000);
-            assert!(matches!(urgent, Some(Urgent::Shutdown)));
-        }
-    }
-}
+mod tests;

@@ -1,9 +1,48 @@
-//! Names of connections.
+//! Names of connections, and of the nodes that have them.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::LazyLock};
 
-/// Names one connection: 128 random bits, so that nobody guesses another's and
-/// none comes twice. As text, 32 hexadecimal digits, of the same order.
+/// Names one node: one run of the host. A number by chance, so that one that is
+/// started again is another. As text, 8 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(u32);
+
+impl NodeId {
+    /// This node.
+    ///
+    /// # Panics
+    /// If the operating system has no random numbers.
+    #[must_use]
+    pub fn this() -> Self {
+        static THIS: LazyLock<NodeId> = LazyLock::new(NodeId::random);
+        *THIS
+    }
+
+    /// A new one.
+    ///
+    /// # Panics
+    /// As [`this`](Self::this).
+    #[must_use]
+    pub fn random() -> Self {
+        Self(u32::from_ne_bytes(random()))
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", self.0)
+    }
+}
+
+impl fmt::Debug for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Names one connection: its node's number, and 96 random bits, so that nobody
+/// guesses another's and none comes twice. As text, 32 hexadecimal digits, of the same
+/// order.
 ///
 /// Two words, as one number of 128 bits is aligned to as many: in each place where an
 /// id stands by a word there would be one more.
@@ -16,15 +55,36 @@ pub struct ConnectionId(u64, u64);
 pub struct InvalidId;
 
 impl ConnectionId {
-    /// A new one.
+    /// A new one, of this node.
     ///
     /// # Panics
     /// If the operating system has no random numbers.
     #[must_use]
     pub fn random() -> Self {
-        let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes).expect("the operating system gives random numbers");
-        u128::from_ne_bytes(bytes).into()
+        Self::of(NodeId::this())
+    }
+
+    /// A new one, of a node.
+    ///
+    /// # Panics
+    /// As [`random`](Self::random).
+    #[must_use]
+    pub fn of(node: NodeId) -> Self {
+        let chance = u32::from_ne_bytes(random());
+        let high = u64::from(node.0) << u32::BITS | u64::from(chance);
+        Self(high, u64::from_ne_bytes(random()))
+    }
+
+    /// The node that has the connection, or had it.
+    #[must_use]
+    pub fn node(self) -> NodeId {
+        let [.., a, b, c, d] = (self.0 >> u32::BITS).to_be_bytes();
+        NodeId(u32::from_be_bytes([a, b, c, d]))
+    }
+
+    /// A number by chance of so few values, the same each time.
+    pub(super) fn modulo(self, values: usize) -> usize {
+        usize::from_ne_bytes(self.1.to_ne_bytes()) % values
     }
 }
 
@@ -33,6 +93,13 @@ impl From<u128> for ConnectionId {
     fn from(number: u128) -> Self {
         Self((number >> 64) as u64, number as u64)
     }
+}
+
+/// Bytes by chance.
+pub(super) fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).expect("the operating system gives random numbers");
+    bytes
 }
 
 impl fmt::Display for ConnectionId {
@@ -75,6 +142,15 @@ mod tests {
         let mut ids: Vec<_> = (0..100).map(|_| ConnectionId::random()).collect();
         ids.sort_unstable();
         assert!(ids.is_sorted_by_key(ToString::to_string));
+    }
+
+    #[test]
+    fn an_id_tells_its_node() {
+        let node = NodeId::random();
+        let id = ConnectionId::of(node);
+        assert_eq!(id.node(), node);
+        assert!(id.to_string().starts_with(&node.to_string()));
+        assert_eq!(ConnectionId::random().node(), NodeId::this());
     }
 
     #[test]

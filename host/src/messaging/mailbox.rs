@@ -10,9 +10,7 @@ use std::{
     task::{Context, Waker},
 };
 
-use bytes::Bytes;
-
-use super::{ConnectionId, Question};
+use super::{ConnectionId, Question, mail::Mail};
 use crate::{
     config::{Config, SlowReader},
     tenant::Tenant,
@@ -21,41 +19,6 @@ use crate::{
 
 /// What it takes to keep a published frame, beside its payload.
 pub const FRAME_OVERHEAD_BYTES: usize = size_of::<SharedFrame>();
-
-/// A message for a handler's `info`.
-#[derive(Clone, Debug)]
-pub enum Mail {
-    /// From one connection.
-    Direct {
-        /// Who sent it.
-        from: ConnectionId,
-        /// What it says.
-        payload: Bytes,
-    },
-    /// From a topic.
-    Published {
-        /// Which.
-        topic: Arc<str>,
-        /// Who published it; none: it came from outside.
-        from: Option<ConnectionId>,
-        /// What it says.
-        payload: Bytes,
-    },
-    /// From the operator.
-    Operator {
-        /// What it says.
-        payload: Bytes,
-    },
-}
-
-impl Mail {
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Direct { payload, .. } | Self::Operator { payload } => payload.len(),
-            Self::Published { topic, payload, .. } => topic.len() + payload.len(),
-        }
-    }
-}
 
 /// What became of something left for a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +78,19 @@ impl Waiting {
     }
 }
 
+/// What was published to a topic before somebody subscribed to it.
+#[derive(Debug, Default)]
+pub(super) struct Past {
+    /// Messages, in order.
+    pub(super) mail: Vec<Mail>,
+    /// Frames, in order.
+    pub(super) frames: Vec<SharedFrame>,
+    /// What to tell before, where something is missing.
+    pub(super) gap: Option<Mail>,
+    /// Whether something is.
+    pub(super) missing: bool,
+}
+
 /// What can't wait for a callback, or needs none.
 #[derive(Debug)]
 pub enum Urgent {
@@ -156,9 +132,7 @@ impl Mailbox {
             return Left::Dropped;
         }
         let waiting = inside.waiting.get_or_insert_default();
-        let Err(setting) = self.make_room(waiting, mail.bytes()) else {
-            waiting.mail.push_back(mail);
-            self.tenant.metrics.mail.add(1);
+        let Err(setting) = self.push(waiting, mail) else {
             self.ring(inside);
             return Left::Waiting;
         };
@@ -167,19 +141,60 @@ impl Mailbox {
         Left::Dropped
     }
 
-    /// Makes room for a message of so many bytes.
-    fn make_room(&self, waiting: &mut Waiting, bytes: usize) -> Result<(), &'static str> {
+    /// Leaves what was published to a topic before, as far as there is room for it:
+    /// the newest. A `gap` is told before, where something is `missing` by then or for
+    /// want of room.
+    pub(super) fn leave_past(&self, past: Past) {
+        let mut inside = self.lock();
+        if inside.closed {
+            return;
+        }
+        let waiting = inside.waiting.get_or_insert_default();
+        let Past { mail, frames, gap, missing } = past;
+        let takes_mail = self.takes_mail.load(Ordering::Relaxed);
+        let (mail, gap) = if takes_mail { (mail, gap) } else { (Vec::new(), None) };
+        let config = &self.tenant.config;
+        let room = config.mailbox_max.saturating_sub(waiting.mail.len());
+        let room_bytes = config.mailbox_max_bytes.saturating_sub(waiting.mail_bytes);
+        let fit = |before: usize, before_bytes: usize| {
+            let room = room.saturating_sub(before);
+            left_out(&mail, room, room_bytes.saturating_sub(before_bytes), Mail::bytes)
+        };
+        let frame_room_bytes = config.send_queue_max_bytes.saturating_sub(waiting.frame_bytes);
+        let frames_left_out = left_out(&frames, frames.len(), frame_room_bytes, frame_bytes);
+        let missing = missing || fit(0, 0) + frames_left_out > 0;
+        let gap = gap.filter(|_| missing);
+        let mail_left_out = gap.as_ref().map_or_else(|| fit(0, 0), |gap| fit(1, gap.bytes()));
+        let mail = gap.into_iter().chain(mail.into_iter().skip(mail_left_out));
+        for mail in mail {
+            // By the plugin's total there may be no room even so.
+            if let Err(setting) = self.push(waiting, mail) {
+                self.tenant.limit(setting);
+            }
+        }
+        for frame in frames.into_iter().skip(frames_left_out) {
+            waiting.frame_bytes += frame_bytes(&frame);
+            waiting.frames.push_back(frame);
+        }
+        self.ring(inside);
+    }
+
+    /// Adds a message, if there is room.
+    fn push(&self, waiting: &mut Waiting, mail: Mail) -> Result<(), &'static str> {
         let Tenant { config, totals, .. } = &*self.tenant;
-        if waiting.mail.len() >= config.mailbox_max {
+        let bytes = mail.bytes();
+        if mail.has_room_always() {
+            totals.mail_bytes.add_always(bytes);
+        } else if waiting.mail.len() >= config.mailbox_max {
             return Err("mailbox_max");
-        }
-        if waiting.mail_bytes + bytes > config.mailbox_max_bytes {
+        } else if waiting.mail_bytes + bytes > config.mailbox_max_bytes {
             return Err("mailbox_max_bytes");
-        }
-        if !totals.mail_bytes.add(bytes) {
+        } else if !totals.mail_bytes.add(bytes) {
             return Err(totals.mail_bytes.setting());
         }
         waiting.mail_bytes += bytes;
+        waiting.mail.push_back(mail);
+        self.tenant.metrics.mail.add(1);
         Ok(())
     }
 
@@ -349,14 +364,12 @@ impl Mailbox {
         Some(mail)
     }
 
-    /// Forgets what was published to a topic and has not arrived.
-    pub fn forget_topic(&self, topic: &str) {
+    /// Forgets those messages that have not arrived.
+    pub fn forget(&self, those: impl Fn(&Mail) -> bool) {
         let mut inside = self.lock();
         let Some(waiting) = &mut inside.waiting else { return };
-        let of_it =
-            |mail: &Mail| matches!(mail, Mail::Published { topic: of, .. } if **of == *topic);
         let before = waiting.mail.len();
-        waiting.mail.retain(|mail| !of_it(mail));
+        waiting.mail.retain(|mail| !those(mail));
         self.tenant.metrics.mail.sub(before - waiting.mail.len());
         let left = waiting.mail.iter().map(Mail::bytes).sum();
         self.tenant.totals.mail_bytes.give(waiting.mail_bytes - left);
@@ -383,6 +396,21 @@ impl Drop for Mailbox {
     }
 }
 
+/// How many of the oldest have to be left out, so that the others have room.
+fn left_out<T>(
+    items: &[T],
+    room: usize,
+    mut room_bytes: usize,
+    bytes: impl Fn(&T) -> usize,
+) -> usize {
+    let fits = |item: &&T| {
+        let left = room_bytes.checked_sub(bytes(item));
+        room_bytes = left.unwrap_or(0);
+        left.is_some()
+    };
+    items.len() - items.iter().rev().take(room).take_while(fits).count()
+}
+
 /// What a frame takes, with what it takes to keep it.
 fn frame_bytes(frame: &SharedFrame) -> usize {
     FRAME_OVERHEAD_BYTES + frame.len_bytes()
@@ -405,167 +433,4 @@ impl Waiting {
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::sync::oneshot::{self, error::TryRecvError};
-
-    use super::*;
-    use crate::websocket::Message;
-
-    fn mailbox() -> Mailbox {
-        mailbox_of(SlowReader::Close)
-    }
-
-    fn mailbox_of(slow_reader: SlowReader) -> Mailbox {
-        let config = Config {
-            mailbox_max: 2,
-            mailbox_max_bytes: 10,
-            send_queue_max_bytes: 100,
-            slow_reader,
-            ..Config::default()
-        };
-        Mailbox::new(ConnectionId::random(), Tenant::test(config), true)
-    }
-
-    fn mail(payload: &'static str) -> Mail {
-        Mail::Direct {
-            from: ConnectionId::random(),
-            payload: Bytes::from_static(payload.as_bytes()),
-        }
-    }
-
-    fn frame(payload: &'static [u8]) -> SharedFrame {
-        SharedFrame::new(Message::Binary(Bytes::from_static(payload)))
-    }
-
-    fn lengths(frames: &VecDeque<SharedFrame>) -> Vec<usize> {
-        frames.iter().map(|frame| frame.message().len_bytes()).collect()
-    }
-
-    fn urgent(mailbox: &Mailbox, room_bytes: usize) -> Option<Urgent> {
-        mailbox.poll_urgent(&Context::from_waker(Waker::noop()), room_bytes)
-    }
-
-    #[test]
-    fn mail_is_bounded_in_count_and_bytes() {
-        let mailbox = mailbox();
-        assert_eq!(mailbox.leave(mail("12345678901")), Left::Dropped);
-        assert_eq!(mailbox.leave(mail("a")), Left::Waiting);
-        assert_eq!(mailbox.leave(mail("b")), Left::Waiting);
-        assert_eq!(mailbox.leave(mail("c")), Left::Dropped);
-        assert!(
-            matches!(mailbox.take_mail(), Some(Mail::Direct { payload, .. }) if payload == "a")
-        );
-        assert_eq!(mailbox.leave(mail("1234567890")), Left::Dropped);
-        assert_eq!(mailbox.leave(mail("123456789")), Left::Waiting);
-    }
-
-    #[test]
-    fn frames_wait_until_they_are_wanted_and_their_loss_is_told() {
-        let mailbox = mailbox();
-        mailbox.leave_frame(frame(b"12345"));
-        assert!(urgent(&mailbox, 0).is_none());
-        assert!(
-            matches!(urgent(&mailbox, 1000), Some(Urgent::Frames(frames)) if frames.len() == 1)
-        );
-        assert!(urgent(&mailbox, 1000).is_none());
-        mailbox.leave_frame(frame(&[0; 100]));
-        assert!(matches!(urgent(&mailbox, 0), Some(Urgent::FramesLost)));
-        mailbox.shut_down();
-        assert!(matches!(urgent(&mailbox, 0), Some(Urgent::Shutdown)));
-    }
-
-    #[test]
-    fn what_has_no_room_may_be_dropped_and_is_counted() {
-        let mailbox = mailbox_of(SlowReader::Drop);
-        assert_eq!(mailbox.leave_frame(frame(&[0; 80])), Left::Waiting);
-        assert_eq!(mailbox.leave_frame(frame(&[0; 81])), Left::Dropped);
-        assert_eq!(mailbox.leave_frame(frame(&[0; 82])), Left::Dropped);
-        assert!(
-            matches!(urgent(&mailbox, 1000), Some(Urgent::Frames(frames)) if lengths(&frames) == [80])
-        );
-        assert!(urgent(&mailbox, 1000).is_none());
-        assert_eq!(mailbox.leave_frame(frame(&[0; 83])), Left::Waiting);
-        assert_eq!(mailbox.close(), 2);
-    }
-
-    #[test]
-    fn frames_are_taken_as_there_is_room() {
-        let mailbox = mailbox();
-        mailbox.leave_frame(frame(b"12345"));
-        mailbox.leave_frame(frame(b"678"));
-        assert!(
-            matches!(urgent(&mailbox, 5), Some(Urgent::Frames(frames)) if lengths(&frames) == [5])
-        );
-        assert!(
-            matches!(urgent(&mailbox, 1), Some(Urgent::Frames(frames)) if lengths(&frames) == [3])
-        );
-        assert_eq!(mailbox.lock().waiting.as_ref().map(|waiting| waiting.frame_bytes), Some(0));
-    }
-
-    #[test]
-    fn a_question_waits_for_the_owner_and_ends_with_the_connection() {
-        let mailbox = mailbox();
-        assert!(urgent(&mailbox, 1000).is_none() && mailbox.take_questions().is_empty());
-        let ask = || {
-            let (answer, answered) = oneshot::channel();
-            mailbox.ask(Question { topics: false, answer });
-            answered
-        };
-        drop(ask());
-        let mut answered = ask();
-        assert!(urgent(&mailbox, 1000).is_none());
-        assert_eq!(mailbox.take_questions().len(), 1, "nobody waits for the other");
-        assert_eq!(answered.try_recv().unwrap_err(), TryRecvError::Closed);
-        assert!(urgent(&mailbox, 1000).is_none() && mailbox.lock().waiting.is_none());
-        let mut unanswered = ask();
-        mailbox.close();
-        assert_eq!(unanswered.try_recv().unwrap_err(), TryRecvError::Closed);
-        assert_eq!(ask().try_recv().unwrap_err(), TryRecvError::Closed);
-    }
-
-    #[test]
-    fn the_operator_closes_it_once() {
-        let mailbox = mailbox();
-        for code in [4000, 4001] {
-            mailbox.close_by_operator(CloseFrame::new(code, "").unwrap());
-        }
-        for _ in 0..2 {
-            let urgent = urgent(&mailbox, 0);
-            assert!(
-                matches!(&urgent, Some(Urgent::Operator(frame)) if frame.code().get() == 4000),
-                "{urgent:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_nobody_wants_is_dropped() {
-        let mailbox = Mailbox::new(ConnectionId::random(), Tenant::test(Config::default()), false);
-        assert_eq!(mailbox.leave(mail("a")), Left::Dropped);
-        assert_eq!(mailbox.leave_frame(frame(b"a")), Left::Waiting);
-    }
-
-    #[test]
-    fn a_closed_mailbox_takes_nothing() {
-        let mailbox = mailbox();
-        mailbox.leave(mail("a"));
-        mailbox.close();
-        assert_eq!(mailbox.leave(mail("b")), Left::Dropped);
-        assert_eq!(mailbox.leave_frame(frame(b"b")), Left::Dropped);
-        assert!(mailbox.take_mail().is_none());
-    }
-
-    #[test]
-    fn what_was_published_to_a_topic_can_be_forgotten() {
-        let mailbox = mailbox();
-        mailbox.leave(Mail::Published {
-            topic: "t".into(),
-            from: None,
-            payload: Bytes::from_static(b"12345"),
-        });
-        mailbox.leave(mail("a"));
-        mailbox.forget_topic("t");
-        assert!(matches!(mailbox.take_mail(), Some(Mail::Direct { .. })));
-        assert_eq!(mailbox.leave(mail("1234567890")), Left::Waiting);
-    }
-}
+mod tests;

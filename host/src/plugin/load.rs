@@ -126,10 +126,11 @@ impl Loader {
     }
 
     async fn plugin(&self, source: Source) -> Result<Plugin, Problem> {
-        let Source { name, config: PluginConfig { settings, routes, .. }, bytes, digest, .. } =
-            &source;
-        let capabilities = Capabilities::open(name, &source.config, &self.stores)?;
-        let tenant = Tenant::new(name.clone(), settings.clone(), capabilities, &self.metrics);
+        let Source { name, config, bytes, digest, .. } = &source;
+        let PluginConfig { settings, routes, history, .. } = config;
+        let capabilities = Capabilities::open(name, config, &self.stores)?;
+        let (settings, history) = (settings.clone(), history.clone());
+        let tenant = Tenant::new(name.clone(), settings, capabilities, history, &self.metrics);
         check::magic(bytes)?;
         let (file_bytes, digest, routes) = (bytes.len(), *digest, routes.clone());
         let Compiled { artifact, component } =

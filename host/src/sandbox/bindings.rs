@@ -9,6 +9,10 @@ wasmtime::component::bindgen!({
     world: "plugin",
     path: "../wit",
     ownership: Borrowing { duplicate_if_necessary: true },
-    imports: { "wshost:handler/key-value": async | trappable, default: trappable },
+    imports: {
+        "wshost:handler/key-value": async | trappable,
+        "wshost:handler/names": async | trappable,
+        default: trappable,
+    },
     exports: { default: async },
 });

@@ -5,8 +5,28 @@ use std::sync::Arc;
 use super::bindings::wshost::handler::types::ErrorResult as Error;
 use crate::tenant::{Tenant, Total};
 
-/// How many timers, bytes of their payloads, and subscriptions.
-pub(super) type Amounts = [usize; 3];
+const KINDS: usize = 6;
+
+/// How much there is of each of these, in this order.
+pub(super) type Amounts = [usize; KINDS];
+
+/// What can be taken one by one.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind {
+    Subscription = 2,
+    Monitor = 3,
+    Name = 4,
+    Presence = 5,
+}
+
+impl Kind {
+    /// One of it.
+    pub(super) fn one(self) -> Amounts {
+        let mut amounts = Amounts::default();
+        amounts[self as usize] = 1;
+        amounts
+    }
+}
 
 /// What was taken of the totals, and is given back in the end.
 #[derive(Debug, Default)]
@@ -55,7 +75,14 @@ impl Drop for Holding {
     }
 }
 
-fn totals(tenant: &Tenant) -> [&Total; 3] {
+fn totals(tenant: &Tenant) -> [&Total; KINDS] {
     let totals = &tenant.totals;
-    [&totals.timers, &totals.timer_bytes, &totals.subscriptions]
+    [
+        &totals.timers,
+        &totals.timer_bytes,
+        &totals.subscriptions,
+        &totals.monitors,
+        &totals.names,
+        &totals.presences,
+    ]
 }

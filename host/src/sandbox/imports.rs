@@ -82,7 +82,7 @@ impl types::Host for State {}
 
 impl State {
     /// Asks the ledger, and counts what a limit refused.
-    fn counted<T>(
+    pub(super) fn counted<T>(
         &mut self,
         ask: impl FnOnce(&mut Ledger, &Arc<Tenant>) -> Result<T, Error>,
     ) -> Result<T, Error> {
@@ -98,15 +98,36 @@ impl connections::Host for State {
     fn send(&mut self, to: String, payload: Vec<u8>) -> Result<Result<(), Error>> {
         Ok(self.counted(|ledger, tenant| ledger.send(tenant, &to, payload)))
     }
+
+    fn monitor(&mut self, id: String) -> Result<Result<(), Error>> {
+        Ok(self.counted(|ledger, tenant| ledger.monitor(tenant, &id)))
+    }
+
+    fn demonitor(&mut self, id: String) -> Result<Result<(), Error>> {
+        Ok(self.counted(|ledger, tenant| ledger.demonitor(tenant, &id)))
+    }
+
+    fn call(
+        &mut self,
+        to: String,
+        payload: Vec<u8>,
+        timeout_ms: u64,
+    ) -> Result<Result<u64, Error>> {
+        Ok(self.counted(|ledger, tenant| ledger.call(tenant, &to, payload, timeout_ms)))
+    }
+
+    fn reply(&mut self, to: String, call: u64, payload: Vec<u8>) -> Result<Result<(), Error>> {
+        Ok(self.counted(|ledger, tenant| ledger.reply(tenant, &to, call, payload)))
+    }
 }
 
 impl topics::Host for State {
-    fn subscribe(&mut self, topic: String) -> Result<Result<(), Error>> {
-        Ok(self.counted(|ledger, tenant| ledger.subscribe(tenant, &topic)))
+    fn subscribe(&mut self, pattern: String, since: topics::Since) -> Result<Result<(), Error>> {
+        Ok(self.counted(|ledger, tenant| ledger.subscribe(tenant, &pattern, since)))
     }
 
-    fn unsubscribe(&mut self, topic: String) -> Result<Result<(), Error>> {
-        Ok(self.counted(|ledger, tenant| ledger.unsubscribe(tenant, &topic)))
+    fn unsubscribe(&mut self, pattern: String) -> Result<Result<(), Error>> {
+        Ok(self.counted(|ledger, tenant| ledger.unsubscribe(tenant, &pattern)))
     }
 
     fn publish_frame(

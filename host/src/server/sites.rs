@@ -179,6 +179,7 @@ impl Sites {
         let routes = routes(&sites)?;
         (inside.sites, inside.routes) = (sites, routes);
         drop(inside);
+        current.hub.configure(&current.plugin.tenant);
         if let Some(Site { current: before, .. }) = before {
             replace(
                 &before,

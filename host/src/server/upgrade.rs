@@ -36,7 +36,7 @@ use crate::{
     messaging::ConnectionId,
     observe::{Trace, metrics::RequestResult, printable, traces},
     sandbox::{
-        CallError, Instance, KeptRequest,
+        CallError, Instance, KeptRequest, Seat,
         types::{self, Accept},
     },
     websocket::{
@@ -201,7 +201,8 @@ where
         }
     };
     drop(opening);
-    let guest = Guest::new(instance, slot, connections.awake());
+    let seat = Seat { hub: shared.hub.clone(), id };
+    let guest = Guest::new(instance, slot, connections.awake(), seat);
     let answered = match (answer, asked) {
         (types::Answer::Accept(_), Asked::Nothing) => {
             Ok((RequestResult::Malformed, response::upgrade_required(parts.version)))

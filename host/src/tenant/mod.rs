@@ -9,6 +9,7 @@ pub use self::total::{Share, Total, Totals};
 use crate::{
     capabilities::Capabilities,
     config::Config,
+    messaging::Rules,
     observe::{
         Budget, GuestTarget, Metrics, Seldom,
         metrics::{self, HasTotals, PluginMetrics},
@@ -24,6 +25,8 @@ pub struct Tenant {
     pub config: Arc<Config>,
     /// What it is granted.
     pub capabilities: Capabilities,
+    /// Which of its topics have a history.
+    pub history: Rules,
     /// What it did.
     pub metrics: PluginMetrics,
     /// What its connections have together.
@@ -42,9 +45,10 @@ impl Tenant {
         name: Arc<str>,
         config: Arc<Config>,
         capabilities: Capabilities,
+        history: Rules,
         metrics: &Metrics,
     ) -> Arc<Self> {
-        let tenant = Arc::new(Self::make(name, config, capabilities, metrics));
+        let tenant = Arc::new(Self::make(name, config, capabilities, history, metrics));
         metrics.watch_plugin(Arc::downgrade(&tenant) as _);
         tenant
     }
@@ -53,6 +57,7 @@ impl Tenant {
         name: Arc<str>,
         config: Arc<Config>,
         capabilities: Capabilities,
+        history: Rules,
         metrics: &Metrics,
     ) -> Self {
         Self {
@@ -65,13 +70,14 @@ impl Tenant {
             name,
             config,
             capabilities,
+            history,
         }
     }
 
     /// Who stands for what is no plugin's.
     #[must_use]
     pub fn nobody(config: Arc<Config>, metrics: &Metrics) -> Arc<Self> {
-        Arc::new(Self::make("".into(), config, Capabilities::default(), metrics))
+        Arc::new(Self::make("".into(), config, Capabilities::default(), Rules::default(), metrics))
     }
 
     /// One with these settings, which is granted nothing.
@@ -83,7 +89,15 @@ impl Tenant {
     /// One with these settings and capabilities.
     #[cfg(test)]
     pub(crate) fn test_with(config: Config, capabilities: Capabilities) -> Arc<Self> {
-        Self::new("test".into(), Arc::new(config), capabilities, &Metrics::default())
+        let metrics = Metrics::default();
+        Self::new("test".into(), Arc::new(config), capabilities, Rules::default(), &metrics)
+    }
+
+    /// One with these settings, whose topics have a history by these rules.
+    #[cfg(test)]
+    pub(crate) fn test_with_history(config: Config, history: Rules) -> Arc<Self> {
+        let (metrics, capabilities) = (Metrics::default(), Capabilities::default());
+        Self::new("test".into(), Arc::new(config), capabilities, history, &metrics)
     }
 
     /// Something was refused because of a limit, by the setting's name: it is

@@ -47,6 +47,11 @@ impl Total {
         fits
     }
 
+    /// Takes so much more, whether or not it is too much.
+    pub fn add_always(&self, amount: usize) {
+        self.used.fetch_add(amount, Relaxed);
+    }
+
     /// Gives back what was taken.
     pub fn give(&self, amount: usize) {
         self.used.fetch_sub(amount, Relaxed);
@@ -76,6 +81,12 @@ pub struct Totals {
     pub timer_bytes: Total,
     /// Subscriptions.
     pub subscriptions: Total,
+    /// Monitors.
+    pub monitors: Total,
+    /// Names of connections.
+    pub names: Total,
+    /// Presences.
+    pub presences: Total,
     /// Bytes of messages that wait in mailboxes.
     pub mail_bytes: Total,
     /// Bytes of handlers' responses that peers have not taken.
@@ -91,6 +102,9 @@ impl Totals {
             timers: Total::new(config.plugin_timers_max, "plugin_timers_max"),
             timer_bytes: Total::new(config.plugin_timers_max_bytes, "plugin_timers_max_bytes"),
             subscriptions: Total::new(config.plugin_subscriptions_max, "plugin_subscriptions_max"),
+            monitors: Total::new(config.plugin_monitors_max, "plugin_monitors_max"),
+            names: Total::new(config.plugin_names_max, "plugin_names_max"),
+            presences: Total::new(config.plugin_presences_max, "plugin_presences_max"),
             mail_bytes: Total::new(config.plugin_mail_max_bytes, "plugin_mail_max_bytes"),
             response_bytes: Total::new(
                 config.plugin_responses_max_bytes,
@@ -112,7 +126,10 @@ impl Totals {
             ),
             told("timers", "Timers that wait for their time", &self.timers),
             told("timer_bytes", "The payloads of timers", &self.timer_bytes),
-            told("subscriptions", "Subscriptions to topics", &self.subscriptions),
+            told("subscriptions", "Subscriptions to topics, and watches", &self.subscriptions),
+            told("monitors", "Connections that are monitored", &self.monitors),
+            told("names", "Names of connections", &self.names),
+            told("presences", "Presences on topics", &self.presences),
             told("mailbox_bytes", "What waits in mailboxes", &self.mail_bytes),
             told("response_bytes", "Responses of handlers on their way", &self.response_bytes),
             told("callbacks_waiting", "Callbacks that wait in host calls", &self.waiting),

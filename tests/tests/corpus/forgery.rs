@@ -60,14 +60,14 @@ fn like(id: &str) -> Vec<String> {
     near.chain(["0".repeat(32), "f".repeat(32)]).collect()
 }
 
-/// A topic's name is the whole name: none stands for others.
+/// What is published is for one topic: none stands for others.
 #[tokio::test]
 async fn topics_are_guessed() {
     let host = host(&[]).await;
     let secret = |number| ask(&host).opened(&format!("sub:crowd/{number}")).info("text:heard");
     let mut crowd = Crowd::open((0..CROWD).map(secret), counting).await;
     let names =
-        ["crowd", "crowd/", "crowd/*", "crowd/#", "*", ">", "crowd/1 ", "Crowd/1", "../crowd/1"];
+        ["crowd", "crowd/", "crowd/*", "crowd/#", "crowd/>", "crowd/1 ", "Crowd/1", "crowd/1.*x"];
     crowd
         .beside(async || {
             let mut client = ask(&host).open().await;
@@ -76,6 +76,12 @@ async fn topics_are_guessed() {
                     .say(format!("sub:{name};msg-others:{name}:x;pub-others:{name}:x;text:ok"))
                     .await;
                 client.texts(&["ok"]).await;
+            }
+            for pattern in ["*", ">", "crowd/1.*", "*.crowd/1"] {
+                for word in ["msg-others", "pub-others", "enter"] {
+                    let answer = client.ask(format!("{word}:{pattern}:x")).await;
+                    assert!(answer.starts_with("error invalid"), "{word} {pattern}: {answer}");
+                }
             }
             client.close(None).await;
             client.finish().await;

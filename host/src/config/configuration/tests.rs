@@ -123,7 +123,8 @@ fn what_is_printed_is_read_as_the_same() {
     let text = "timers_max = 1\n[host]\norigin = [\"https://a.com\"]\nspill = \"s\"\nplugins = \"p\"\n[stores.board]\n\
                 path = \"b\"\n[plugins.\"a b\"]\nroutes = [\"/a/*\"]\ntimers_max = 2\n\
                 [plugins.\"a b\".grants]\nhttp = [\"a.com\"]\nkey_value = [\"board\"]\n\
-                directories = { \"/d\" = \"data\" }\nenvironment = { TOKEN = \"secret\" }";
+                directories = { \"/d\" = \"data\" }\nenvironment = { TOKEN = \"secret\" }\n\
+                [plugins.\"a b\".history]\n\"r.*\" = { count = 2, age_ms = 5 }\ns = { count = 1 }";
     let directory = files(&[("wshost.toml", text)]);
     let configuration =
         read_with(&directory, &[("WSHOST_MAILBOX_MAX", "7")], &Flags::default()).unwrap();
@@ -230,6 +231,19 @@ fn what_is_wrong_is_told_with_its_line() {
             "wshost.toml:2: `data` is no path for a guest",
         ),
         ("[stores.a]\nsize = 1", "wshost.toml:2: no key of a store is named `size`"),
+        (
+            "[plugins.a.history]\n\"r.>.x\" = { count = 1 }",
+            "wshost.toml:2: `r.>.x`: `>` is the last token of a pattern",
+        ),
+        (
+            "[plugins.a.history]\n\"r.*\" = { age_ms = 1 }",
+            "wshost.toml:2: the history of `r.*` has no `count`",
+        ),
+        ("[plugins.a.history]\nr = { count = 0 }", "wshost.toml:2: `count` is at least 1"),
+        (
+            "[plugins.a.history]\nr = { counts = 1 }",
+            "wshost.toml:2: no key of a history is named `counts`; the nearest is `count`",
+        ),
         ("[stores.a]\nmax_bytes = 0", "wshost.toml:2: `max_bytes` is at least 1"),
         (
             "payload_max_bytes = 1000\nsend_queue_max_bytes = 1000",
@@ -296,4 +310,20 @@ fn a_plugins_file_may_stand_elsewhere() {
         Configuration::read(Sources { plugin_files, ..Sources::default() }).unwrap();
     let chat = configuration.plugin(Path::new("/elsewhere/chat.wasm")).unwrap();
     assert_eq!(chat.settings.drain_ms, 1);
+}
+
+#[test]
+fn of_two_histories_of_a_pattern_the_later_holds() {
+    let directory = files(&[
+        (
+            "wshost.toml",
+            "[plugins.chat.history]\n\"r.*\" = { count = 9, age_ms = 60000 }\n\">\" = { count = 1 }",
+        ),
+        ("chat.toml", "[history]\n\"r.*\" = { count = 5 }"),
+    ]);
+    let configuration = read(&directory, &Flags::default()).unwrap();
+    let history = configuration.plugin(&directory.path().join("chat.wasm")).unwrap().history;
+    let rule = |topic| history.find(topic).map(|rule| (rule.count, rule.age));
+    assert_eq!(rule("r.1"), Some((5, None)));
+    assert_eq!(rule("s"), Some((1, None)));
 }

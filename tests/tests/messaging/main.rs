@@ -1,6 +1,12 @@
 //! Messages between connections: who gets what, in which order, and what does
 //! not arrive.
 
+mod ends;
+mod history;
+mod names;
+mod patterns;
+mod presence;
+
 use tokio_tungstenite::tungstenite::Message;
 use wshost_tests::{Client, Host, Mode, each_mode};
 

@@ -1,0 +1,380 @@
+//! What a handler asks of other connections. It is done once the callback has
+//! returned, but for names and for watching who is present, of which the ledger keeps
+//! the count.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{Alarm, Effect, Ledger, Publication, Seat, duration};
+use crate::{
+    config::Config,
+    messaging::{
+        ConnectionId, InvalidId, InvalidPosition, Since,
+        subject::{self, InvalidSubject},
+    },
+    sandbox::{
+        bindings::wshost::handler::{
+            topics::Since as AskedSince,
+            types::{ErrorResult as Error, FrameResult as Frame},
+        },
+        holding::Kind,
+    },
+    tenant::Tenant,
+    websocket::{self, ControlPayload, PayloadTooLong},
+};
+
+impl Ledger {
+    /// Asks for a message to one connection.
+    pub(in crate::sandbox) fn send(
+        &mut self,
+        tenant: &Arc<Tenant>,
+        to: &str,
+        payload: Vec<u8>,
+    ) -> Result<(), Error> {
+        self.not_in_init()?;
+        let to = self.reachable(to)?;
+        self.reserve(&tenant.config, payload.len())?;
+        self.effects.push(Effect::Send { to, payload: payload.into() });
+        Ok(())
+    }
+
+    /// Asks to be told of a connection's end.
+    pub(in crate::sandbox) fn monitor(
+        &mut self,
+        tenant: &Arc<Tenant>,
+        id: &str,
+    ) -> Result<(), Error> {
+        self.is_open()?;
+        let id = self.reachable(id)?;
+        if self.ties.monitored.contains(&id) {
+            return Ok(());
+        }
+        if self.ties.monitored.len() >= tenant.config.monitors_max {
+            return Err(Error::Limit("monitors_max".into()));
+        }
+        self.reserve(&tenant.config, 0)?;
+        self.take(tenant, Kind::Monitor.one())?;
+        self.ties.monitored.insert(id);
+        self.effects.push(Effect::Monitor(id));
+        Ok(())
+    }
+
+    /// Takes that back.
+    pub(in crate::sandbox) fn demonitor(
+        &mut self,
+        tenant: &Arc<Tenant>,
+        id: &str,
+    ) -> Result<(), Error> {
+        self.is_open()?;
+        let id = id.parse()?;
+        if self.ties.monitored.contains(&id) {
+            self.reserve(&tenant.config, 0)?;
+            self.ties.monitored.remove(&id);
+            self.effects.push(Effect::Demonitor(id));
+        }
+        Ok(())
+    }
+
+    /// Asks for a question to one connection.
+    pub(in crate::sandbox) fn call(
+        &mut self,
+        tenant: &Arc<Tenant>,
+        to: &str,
+        payload: Vec<u8>,
+        timeout_ms: u64,
+    ) -> Result<u64, Error> {
+        self.is_open()?;
+        let to = self.reachable(to)?;
+        let timeout = duration("a call", timeout_ms)?;
+        if self.timers.calls() >= tenant.config.calls_max {
+            return Err(Error::Limit("calls_max".into()));
+        }
+        self.reserve(&tenant.config, payload.len())?;
+        self.take(tenant, [1, 0, 0, 0, 0, 0])?;
+        let call = self.timers.start(timeout, Alarm::Call);
+        self.effects.push(Effect::Call { to, call, payload: payload.into() });
+        Ok(call)
+    }
+
+    /// Asks for an answer to one connection's question.
+    pub(in crate::sandbox) fn reply(
+        &mut self,
+        tenant: &Arc<Tenant>,
+        to: &str,
+        call: u64,
+        payload: Vec<u8>,
+    ) -> Result<(), Error> {
+        self.not_in_init()?;
+        let to = self.reachable(to)?;
+        self.reserve(&tenant.config, payload.len())?;
+        self.effects.push(Effect::Reply { to, call, payload: payload.into() });
+        Ok(())
+    }
+
+    /// Asks for a frame to a topic.
+    pub(in crate::sandbox) fn publish_frame(
+        &mut self,
+        tenant: &Arc<Tenant>,
+        topic: &str,
+        frame: Frame,
+        to_self: bool,
+    ) -> Result<(), Error> {
+        let frame = match frame {
+            Frame::Text(text) => websocket::Message::Text(text.into()),
+            Frame::Binary(data) => websocket::Message::Binary(data.into()),
+            Frame::Ping(data) => websocket::Message::Ping(ControlPayload::new(data)?),
+            Frame::Pong(data) => websocket::Message::Pong(ControlPayload::new(data)?),
+        };
+        let bytes = frame.len_bytes();
+        self.publish(tenant, topic, Publication::Frame(frame), bytes, to_self)
+    }
+
+    /// Asks for a message to a topic.
+    pub(in crate::sandbox) fn publish_message(
+        &mut self,
+        tenant: &Arc<Tenant>,
+        topic: &str,
+        payload: Vec<u8>,
+        to_self: bool,
+    ) -> Result<(), Error> {
+        let payload = Bytes::from(payload);
+        let bytes = payload.len();
+        self.publish(tenant, topic, Publication::Message(payload), bytes, to_self)
+    }
+
+    fn publish(
+        &mut self,
+        tenant: &Arc<Tenant>,
+        topic: &str,
+        what: Publication,
+        bytes: usize,
+        to_self: bool,
+    ) -> Result<(), Error> {
+        self.not_in_init()?;
+        let topic = topic_name(&tenant.config, topic)?;
+        self.reserve(&tenant.config, bytes)?;
+        self.effects.push(Effect::Publish { topic, what, to_self });
+        Ok(())
+    }
+
+    /// Asks for a subscription.
+    pub(in crate::sandbox) fn subscribe(
+        &mut self,
+        tenant: &Arc<Tenant>,
+        pattern: &str,
+        since: AskedSince,
+    ) -> Result<(), Error> {
+        self.is_open()?;
+        let name = pattern_name(&tenant.config, pattern)?;
+        let since = match since {
+            AskedSince::Now => Since::Now,
+            AskedSince::Last(count) => Since::Last(count),
+            AskedSince::After(position) => Since::After(position.parse()?),
+        };
+        if since != Since::Now && subject::has_wildcard(pattern) {
+            return Err(Error::Invalid("a pattern with wildcards has no history".into()));
+        }
+        if self.ties.patterns.contains(&name) {
+            return Ok(());
+        }
+        self.one_more_subscription(tenant)?;
+        self.reserve(&tenant.config, 0)?;
+        self.take(tenant, Kind::Subscription.one())?;
+        self.ties.patterns.insert(name.clone());
+        self.effects.push(Effect::Subscribe(name, since));
+        Ok(())
+    }
+
+    fn one_more_subscription(&self, tenant: &Tenant) -> Result<(), Error> {
+        let count = self.ties.patterns.len() + self.ties.watched.len();
+        if count >= tenant.config.subscriptions_max {
+            return Err(Error::Limit("subscriptions_max".into()));
+        }
+        Ok(())
+    }
+
+    /// Asks for the end of a subscription.
+    pub(in crate::sandbox) fn unsubscribe(
+        &mut self,
+        tenant: &Arc<Tenant>,
+        pattern: &str,
+    ) -> Result<(), Error> {
+        self.is_open()?;
+        let pattern = pattern_name(&tenant.config, pattern)?;
+        if self.ties.patterns.contains(&pattern) {
+            self.reserve(&tenant.config, 0)?;
+            self.ties.patterns.remove(&pattern);
+            self.effects.push(Effect::Unsubscribe(pattern));
+        }
+        Ok(())
+    }
+
+    /// Asks to be present on a topic.
+    pub(in crate::sandbox) fn enter(
+        &mut self,
+        tenant: &Arc<Tenant>,
+        topic: &str,
+        metadata: String,
+    ) -> Result<(), Error> {
+        self.is_open()?;
+        let topic = topic_name(&tenant.config, topic)?;
+        if metadata.len() > tenant.config.presence_metadata_max_bytes {
+            return Err(Error::Limit("presence_metadata_max_bytes".into()));
+        }
+        let is_new = !self.ties.present.contains(&topic);
+        if is_new && self.ties.present.len() >= tenant.config.presences_max {
+            return Err(Error::Limit("presences_max".into()));
+        }
+        self.reserve(&tenant.config, metadata.len())?;
+        if is_new {
+            self.take(tenant, Kind::Presence.one())?;
+            self.ties.present.insert(topic.clone());
+        }
+        self.effects.push(Effect::Enter(topic, metadata.into()));
+        Ok(())
+    }
+
+    /// Asks not to be present any more.
+    pub(in crate::sandbox) fn leave(
+        &mut self,
+        tenant: &Arc<Tenant>,
+        topic: &str,
+    ) -> Result<(), Error> {
+        self.is_open()?;
+        let topic = topic_name(&tenant.config, topic)?;
+        if self.ties.present.contains(&topic) {
+            self.reserve(&tenant.config, 0)?;
+            self.ties.present.remove(&topic);
+            self.effects.push(Effect::Leave(topic));
+        }
+        Ok(())
+    }
+
+    /// Takes note of a topic that is watched.
+    pub(in crate::sandbox) fn watch(
+        &mut self,
+        tenant: &Arc<Tenant>,
+        topic: &str,
+    ) -> Result<(Seat, Arc<str>), Error> {
+        self.is_open()?;
+        let topic = topic_name(&tenant.config, topic)?;
+        if !self.ties.watched.contains(&topic) {
+            self.one_more_subscription(tenant)?;
+            self.take(tenant, Kind::Subscription.one())?;
+            self.ties.watched.insert(topic.clone());
+        }
+        Ok((self.seat()?.clone(), topic))
+    }
+
+    /// Takes note of a topic that isn't watched any more.
+    pub(in crate::sandbox) fn unwatch(
+        &mut self,
+        tenant: &Arc<Tenant>,
+        topic: &str,
+    ) -> Result<(Seat, Arc<str>), Error> {
+        self.is_open()?;
+        let topic = topic_name(&tenant.config, topic)?;
+        self.ties.watched.remove(&topic);
+        Ok((self.seat()?.clone(), topic))
+    }
+
+    /// Takes note of a name that is about to be registered.
+    pub(in crate::sandbox) fn register(
+        &mut self,
+        tenant: &Arc<Tenant>,
+        name: &str,
+    ) -> Result<(Seat, Arc<str>), Error> {
+        self.is_open()?;
+        let name = connection_name(&tenant.config, name)?;
+        if !self.ties.names.contains(&name) {
+            if self.ties.names.len() >= tenant.config.names_max {
+                return Err(Error::Limit("names_max".into()));
+            }
+            self.take(tenant, Kind::Name.one())?;
+            self.ties.names.push(name.clone());
+        }
+        Ok((self.seat()?.clone(), name))
+    }
+
+    /// Takes note of a name that it has no more, or never got.
+    pub(in crate::sandbox) fn unregister(
+        &mut self,
+        tenant: &Arc<Tenant>,
+        name: &str,
+    ) -> Result<(Seat, Arc<str>), Error> {
+        self.is_open()?;
+        let name = connection_name(&tenant.config, name)?;
+        self.ties.names.retain(|other| *other != name);
+        Ok((self.seat()?.clone(), name))
+    }
+
+    /// The name of a connection, to be looked up.
+    pub(in crate::sandbox) fn lookup(
+        &mut self,
+        tenant: &Arc<Tenant>,
+        name: &str,
+    ) -> Result<(Seat, Arc<str>), Error> {
+        let seat = self.seat()?.clone();
+        Ok((seat, connection_name(&tenant.config, name)?))
+    }
+
+    /// The connection of this id, if something can be given to its node now.
+    fn reachable(&self, id: &str) -> Result<ConnectionId, Error> {
+        let id = id.parse()?;
+        match &self.seat {
+            Some(seat) if !seat.hub.reaches(id) => {
+                Err(Error::Unavailable("the connection's node".into()))
+            }
+            _ => Ok(id),
+        }
+    }
+}
+
+/// Checks the name of a topic.
+///
+/// # Errors
+/// One that is too long or has too many tokens, or is none.
+pub fn topic_name(config: &Config, topic: &str) -> Result<Arc<str>, Error> {
+    subject_name(config, topic, subject::check_topic)
+}
+
+fn pattern_name(config: &Config, pattern: &str) -> Result<Arc<str>, Error> {
+    subject_name(config, pattern, subject::check_pattern)
+}
+
+fn subject_name(
+    config: &Config,
+    name: &str,
+    check: fn(&str) -> Result<(), InvalidSubject>,
+) -> Result<Arc<str>, Error> {
+    if name.len() > config.topic_max_bytes {
+        return Err(Error::Limit("topic_max_bytes".into()));
+    }
+    if subject::token_count(name) > config.topic_tokens_max {
+        return Err(Error::Limit("topic_tokens_max".into()));
+    }
+    check(name)?;
+    Ok(name.into())
+}
+
+fn connection_name(config: &Config, name: &str) -> Result<Arc<str>, Error> {
+    if name.len() > config.name_max_bytes {
+        return Err(Error::Limit("name_max_bytes".into()));
+    }
+    if name.is_empty() || name.contains(char::is_control) {
+        return Err(Error::Invalid("a name is not empty and has no control characters".into()));
+    }
+    Ok(name.into())
+}
+
+macro_rules! invalid {
+    ($($error:ty),*) => {$(
+        impl From<$error> for Error {
+            fn from(error: $error) -> Self {
+                Self::Invalid(error.to_string())
+            }
+        }
+    )*};
+}
+invalid!(InvalidId, InvalidSubject, InvalidPosition, PayloadTooLong);
