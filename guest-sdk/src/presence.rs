@@ -1,8 +1,8 @@
 //! Presence: who is here, by topic.
 //!
 //! A connection [enters](enter) a topic with some text about itself, and is present
-//! there until it [leaves](leave) or ends. Others [list](list) who is here, and
-//! [watch](watch) who comes and goes. It has nothing to do with subscriptions.
+//! there until it [leaves](leave) or ends. Others [list] who is here, and
+//! [watch] who comes and goes. It has nothing to do with subscriptions.
 //!
 //! ```
 //! use wshost_sdk::prelude::*;
