@@ -140,7 +140,9 @@ impl Host {
     /// If it does not tell.
     pub async fn metrics(&self, accept: &str) -> String {
         let address = self.internal_address().await;
-        let request = format!("GET /metrics HTTP/1.1\r\nHost: here\r\nAccept: {accept}\r\n\r\n");
+        let request = format!(
+            "GET /metrics HTTP/1.1\r\nHost: here\r\nAccept: {accept}\r\nConnection: close\r\n\r\n"
+        );
         let response = exchange(address, request).await;
         let (head, metrics) = response.split_once("\r\n\r\n").expect("it answers");
         assert!(head.starts_with("HTTP/1.1 200 "), "{head}");

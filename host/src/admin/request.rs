@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt as _, Full};
 use hyper::{
     Request, Response, StatusCode,
-    body::{Body as _, Incoming},
+    body::Incoming,
     header::{CONTENT_TYPE, HeaderValue},
 };
 use matchit::Params;
@@ -42,32 +42,34 @@ pub(super) fn decoded(params: &Params<'_, '_>) -> Result<Parameters, Problem> {
 }
 
 impl Asked {
-    /// Reads the body, of at most so many bytes.
+    /// Reads the body, of at most so many bytes. What is too much is read and dropped:
+    /// to close would be to reset the connection, and the answer might be lost.
     pub(super) async fn read(
         request: Request<Incoming>,
         parameters: Parameters,
         max_bytes: usize,
     ) -> Result<Self, Problem> {
-        let too_large = || {
-            let detail = format!("the body has more than {max_bytes} bytes (admin_body_max_bytes)");
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
-        };
-        let (parts, body) = request.into_parts();
-        if body.size_hint().lower() > max_bytes as u64 {
-            return Err(too_large());
-        }
-        let body = Limited::new(body, max_bytes).collect().await.map_err(|error| {
-            if error.is::<LengthLimitError>() {
-                too_large()
-            } else {
+        let (parts, mut incoming) = request.into_parts();
+        let (mut body, mut len) = (BytesMut::new(), 0);
+        while let Some(frame) = incoming.frame().await {
+            let frame = frame.map_err(|error| {
                 Problem::new(StatusCode::BAD_REQUEST, format!("the body did not come: {error}"))
+            })?;
+            let Ok(data) = frame.into_data() else { continue };
+            len += data.len();
+            if len <= max_bytes {
+                body.extend_from_slice(&data);
             }
-        })?;
+        }
+        if len > max_bytes {
+            let detail = format!("the body has more than {max_bytes} bytes (admin_body_max_bytes)");
+            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
+        }
         Ok(Self {
             parameters,
             query: parts.uri.query().unwrap_or_default().to_owned(),
             content_type: parts.headers.get(CONTENT_TYPE).cloned(),
-            body: body.to_bytes(),
+            body: body.freeze(),
         })
     }
 
