@@ -1,7 +1,8 @@
 //! Starting and stopping.
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
 
+use tokio::sync::mpsc;
 use wshost_tests::{Host, Mode, Signal, each_transport};
 
 each_transport![
@@ -95,8 +96,12 @@ async fn nobody_is_forgotten_who_comes_while_it_stops(mode: Mode) {
     for round in 0..5 {
         let mut host = Host::of("scripted").set("shutdown_timeout_ms=3_600_000").start().await;
         let address = host.address();
-        let comers: Vec<_> = (0..4).map(|_| tokio::spawn(keep_coming(mode, address))).collect();
-        tokio::time::sleep(Duration::from_millis(50 + 20 * round)).await;
+        let (opened, mut openings) = mpsc::unbounded_channel();
+        let comers: Vec<_> =
+            (0..4).map(|_| tokio::spawn(keep_coming(mode, address, opened.clone()))).collect();
+        for _ in 0..8 << round {
+            openings.recv().await.expect("they keep coming");
+        }
         host.signal(Signal::TERM);
         let status = host.end().await;
         assert_eq!(status.code(), Some(0), "{status}");
@@ -107,9 +112,11 @@ async fn nobody_is_forgotten_who_comes_while_it_stops(mode: Mode) {
 }
 
 /// Opens connections until none is opened any more, then reads each to its end.
-async fn keep_coming(mode: Mode, address: SocketAddr) {
+async fn keep_coming(mode: Mode, address: SocketAddr, opened: mpsc::UnboundedSender<()>) {
     let mut open = Vec::new();
     while let Some(client) = mode.ask_address(address).try_open().await {
+        // Nobody counts them any more when the host goes down.
+        let _ = opened.send(());
         open.push(client);
         if open.len() > 200 {
             open.clear();

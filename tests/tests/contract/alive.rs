@@ -1,9 +1,7 @@
 //! Keeping alive: rows 28 to 30.
 
-use std::time::Duration;
-
 use tokio_tungstenite::tungstenite::Message;
-use wshost_tests::{BINARY, Frame, Host, Mode, PING, PONG, TEXT, each_mode, pattern};
+use wshost_tests::{BINARY, Client, Frame, Host, Mode, PING, PONG, TEXT, each_mode, pattern};
 
 each_mode![
     row_28_a_ping_is_answered_with_its_payload_and_shown,
@@ -19,6 +17,22 @@ each_mode![
     row_30_pings_at_the_operators_interval,
     row_30_a_peer_that_answers_is_kept_alive,
 ];
+
+/// Another connection of the host's, which tells what time passes there.
+struct Clock(Client);
+
+impl Clock {
+    async fn of(mode: Mode, host: &Host) -> Self {
+        Self(mode.ask(host).info("text:tick").open().await)
+    }
+
+    /// When 300 ms more have passed.
+    async fn tick(&mut self) {
+        self.0.say("timer:300:").await;
+        assert!(self.0.text().await.starts_with("timer-id "));
+        assert_eq!(self.0.text().await, "tick");
+    }
+}
 
 fn pong(payload: impl AsRef<[u8]>) -> Option<Frame> {
     Some(Frame::new(PONG, payload).unmasked())
@@ -85,10 +99,11 @@ async fn row_28_a_ping_is_answered_where_no_callback_is_wanted(mode: Mode) {
 /// For longer than the timeout one byte comes at a time, and no whole frame.
 async fn row_29_each_byte_received_restarts_the_idle_timer(mode: Mode) {
     let host = Host::shared().await;
+    let mut clock = Clock::of(mode, &host).await;
     let mut raw = mode.ask(&host).init("idle:2000").open_raw().await;
     let frame = Frame::new(BINARY, pattern(2));
     for byte in frame.encode() {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        clock.tick().await;
         raw.write([byte]).await;
     }
     assert_eq!(raw.next().await, Some(frame.unmasked()));
@@ -97,11 +112,12 @@ async fn row_29_each_byte_received_restarts_the_idle_timer(mode: Mode) {
 
 async fn row_29_pings_and_pongs_restart_the_idle_timer(mode: Mode) {
     let host = Host::shared().await;
+    let mut clock = Clock::of(mode, &host).await;
     let mut raw = mode.ask(&host).init("idle:2000;hide-control").open_raw().await;
     for _ in 0..4 {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        clock.tick().await;
         raw.alive().await;
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        clock.tick().await;
         raw.send(&[Frame::new(PONG, "")]).await;
     }
     raw.alive().await;
