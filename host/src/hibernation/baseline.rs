@@ -101,7 +101,8 @@ fn image<L: ResourceLimiter + Send + 'static>(component: &Component, limits: L) 
     linker.define_unknown_imports_as_traps(component)?;
     let mut store = Store::new(engine, State { limits, transfer: Transfer::Idle });
     store.limiter(|state| &mut state.limits);
-    store.set_epoch_deadline(1);
+    // Of the epoch that has begun, a part may have passed: it has the whole of the next.
+    store.set_epoch_deadline(2);
     store.set_hostcall_fuel(usize::MAX);
     let instance = linker.instantiate(&mut store, component)?;
     let accessor = component.get_export_index(None, ACCESSOR);

@@ -175,18 +175,23 @@ async fn baseline(
         let component = load_code(&own, &artifact).map_err(unreadable)?;
         Baseline::capture(&component, id, layout, limits)
     });
-    // A first instance ended by itself, and this one does what that did. Should
-    // it not, as where the system had no memory for one of them, it traps.
-    let mut captured = pin!(captured);
     let wait = Duration::from_millis(config.callback_wait_max_ms);
-    let captured = match timeout(wait, captured.as_mut()).await {
-        Ok(captured) => captured,
-        Err(_) => {
-            engine.increment_epoch();
-            captured.await
-        }
-    };
+    let captured = interrupting(&engine, wait, captured).await;
     captured.map_err(|problem| Unfit::Unreadable(problem.to_string()))?
+}
+
+/// Waits for what a first instance does elsewhere, which is interrupted if it takes
+/// longer. One before it ended by itself, and this one does what that did; should it
+/// not, as where the system had no memory for one of them, it traps.
+async fn interrupting<T>(engine: &Engine, wait: Duration, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    loop {
+        match timeout(wait, work.as_mut()).await {
+            Ok(done) => return done,
+            // Again and again: what was late to begin has its time from then.
+            Err(_) => engine.increment_epoch(),
+        }
+    }
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
@@ -200,23 +205,49 @@ fn hexadecimal(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn a_fresh_instance_that_never_ends_holds_up_no_load() {
-        let loops = r#"(component
-            (core module $m (func $s (loop (br 0))) (start $s))
-            (core instance (instantiate $m)))"#;
-        let mut config = Config::default();
-        config.set("callback_wait_max_ms=1").unwrap();
-        let (engine, metrics) = (unpooled(&config).unwrap(), Metrics::default());
-        let tenant = Tenant::test(config);
-        let component = wat::parse_str(loops).unwrap();
+    const LOOPS: &str = r#"(component
+        (core module $m (func $s (loop (br 0))) (start $s))
+        (core instance (instantiate $m)))"#;
+
+    async fn compiled(config: &Config) -> (Engine, Arc<Tenant>, Arc<Artifact>) {
+        let (engine, metrics) = (unpooled(config).unwrap(), Metrics::default());
+        let tenant = Tenant::test(config.clone());
+        let component = wat::parse_str(LOOPS).unwrap();
         let compiled = Compiler::in_process().compile(&engine, &tenant, &metrics, component).await;
-        let artifact = compiled.ok().unwrap().artifact;
-        let unfit =
-            baseline(Ok(engine), artifact, [0; 32], tenant.config.clone()).await.unwrap_err();
+        (engine, tenant, compiled.ok().unwrap().artifact)
+    }
+
+    fn is_interrupted(unfit: &Unfit) {
         assert!(
-            matches!(&unfit, Unfit::StartCallsHost(why) if why.contains("interrupt")),
+            matches!(unfit, Unfit::StartCallsHost(why) if why.contains("interrupt")),
             "{unfit}"
         );
+    }
+
+    #[tokio::test]
+    async fn a_fresh_instance_that_never_ends_holds_up_no_load() {
+        let mut config = Config::default();
+        config.set("callback_wait_max_ms=1").unwrap();
+        let (engine, tenant, artifact) = compiled(&config).await;
+        let captured = baseline(Ok(engine), artifact, [0; 32], tenant.config.clone());
+        is_interrupted(&captured.await.unwrap_err());
+    }
+
+    #[tokio::test]
+    async fn what_begins_late_is_interrupted_too() {
+        let config = Config::default();
+        let (engine, _, artifact) = compiled(&config).await;
+        let layout = artifact.facts.rewritten.clone().unwrap();
+        let own = engine.clone();
+        let work = off_thread(move || {
+            let component = load_code(&own, &artifact).unwrap();
+            // Each takes an interrupt of its own, as the second begins after the first.
+            (0..2).for_each(|_| {
+                let limits = Limits::new(&config);
+                let captured = Baseline::capture(&component, [0; 8], layout.clone(), limits);
+                is_interrupted(&captured.err().unwrap());
+            });
+        });
+        interrupting(&engine, Duration::from_millis(1), work).await.ok().unwrap();
     }
 }
