@@ -80,7 +80,7 @@ fn all(script: &Path) -> Result<()> {
 }
 
 fn suite(script: &Path, how: &[&str], folder: &Path) -> Result<()> {
-    let server = Kind::Wshost.start()?;
+    let server = Kind::Wshost.start(&target().join("release"))?;
     run(Command::new(script)
         .args(how)
         .args(["--strict", "--require-all", "--agent", "wshost", server.url()])

@@ -54,6 +54,12 @@ pub(crate) fn host() -> Result<()> {
     run(&mut cargo(&["build", "--release", "--package", "wshost"]))
 }
 
+/// Builds the host as it is released. Returns the folder that it is in.
+pub(crate) fn released_host() -> Result<PathBuf> {
+    run(&mut cargo(&["build", "--profile", "production", "--package", "wshost"]))?;
+    Ok(target().join("production"))
+}
+
 /// Serves the chat example until it is interrupted.
 pub(crate) fn chat(arguments: impl Iterator<Item = String>) -> Result<()> {
     guests()?;

@@ -22,13 +22,12 @@ pub(crate) const HELP: &str = "\
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const CARGO_DEB_VERSION: &str = "3.8.0";
 
-/// Makes all of it. The program is the one that the tests run, without its symbols.
+/// Makes all of it.
 pub(crate) fn dist() -> Result<()> {
-    build::host()?;
-    let release = target().join("release");
-    let program = release.join("wshost");
+    let released = build::released_host()?;
+    let program = released.join("wshost");
     // Where cargo-deb looks for it.
-    let generated = release.join("generated");
+    let generated = released.join("generated");
     run(Command::new(&program).arg("generate").arg(&generated))?;
 
     let dist = target().join("dist");
@@ -67,7 +66,8 @@ fn fill(folder: &Path, program: &Path, generated: &Path) -> Result<()> {
 fn debian_package(dist: &Path) -> Result<()> {
     let cargo_deb = tool::program("cargo-deb", CARGO_DEB_VERSION)?;
     run(Command::new(cargo_deb)
-        .args(["--package", "wshost", "--no-build", "--strip", "--locked", "--output"])
+        .args(["--package", "wshost", "--profile", "production", "--no-build", "--strip"])
+        .args(["--locked", "--output"])
         .arg(dist))
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -25,17 +26,26 @@ pub(crate) enum Kind {
     /// tokio-tungstenite, which flushes each message.
     Plain,
     Fastwebsockets,
+    /// tokio-tungstenite and a broadcast channel, which flushes once per batch.
+    BroadcastBatched,
+    /// The same, which flushes each message.
+    BroadcastPlain,
+    /// The host, with a guest that subscribes and publishes as it is told.
+    Topic,
 }
 
 impl Kind {
     /// The baselines first.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Batched,
         Self::Plain,
         Self::Fastwebsockets,
         Self::Wshost,
         Self::Hibernating,
         Self::HibernatingAtOnce,
+        Self::BroadcastBatched,
+        Self::BroadcastPlain,
+        Self::Topic,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -46,17 +56,20 @@ impl Kind {
             Self::Batched => "batched",
             Self::Plain => "plain",
             Self::Fastwebsockets => "fastwebsockets",
+            Self::BroadcastBatched => "broadcast, batched",
+            Self::BroadcastPlain => "broadcast, plain",
+            Self::Topic => "wshost, a topic",
         }
     }
 
-    /// Starts it on a port of its own.
-    pub(crate) fn start(self) -> Result<Server> {
-        let mut command = self.command();
+    /// Starts it on a port of its own. Its program is in this folder, built.
+    pub(crate) fn start(self, programs: &Path) -> Result<Server> {
+        let mut command = self.command(programs);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("can't start {}", self.name()))?;
         let stdout = child.stdout.take().context("standard output is piped")?;
         // In place before it is waited for, so that it is ended where that fails.
-        let mut server = Server { child, url: String::new() };
+        let mut server = Server { child, url: String::new(), wshost: wshost(programs) };
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
         match line.trim_end().strip_prefix("listening on ") {
@@ -76,8 +89,9 @@ impl Kind {
         }
     }
 
-    fn command(self) -> Command {
-        let example = |name: &str| Command::new(target().join("release/examples").join(name));
+    fn command(self, programs: &Path) -> Command {
+        let example = |name: &str| Command::new(programs.join("examples").join(name));
+        let guest = |name: &str| guest(programs, name);
         match self {
             Self::Plain => example("baseline"),
             Self::Fastwebsockets => example("fastwebsockets"),
@@ -86,24 +100,28 @@ impl Kind {
                 command.arg("--batched");
                 command
             }
-            Self::Wshost | Self::Hibernating => echo_guest(),
+            Self::Wshost | Self::Hibernating => guest("echo"),
             Self::HibernatingAtOnce => {
-                let mut command = echo_guest();
+                let mut command = guest("echo");
                 command.args(["--set", "hibernate_grace_ms=0"]);
                 command
             }
+            Self::BroadcastPlain => example("broadcast"),
+            Self::BroadcastBatched => {
+                let mut command = example("broadcast");
+                command.arg("--batched");
+                command
+            }
+            Self::Topic => guest("scripted"),
         }
     }
 }
 
-fn echo_guest() -> Command {
-    let mut command = Command::new(wshost());
-    command.arg("run").arg(target().join("wasm32-wasip2/release/echo.wasm")).args([
-        "--listen",
-        "127.0.0.1:0",
-        "--log",
-        "warn",
-    ]);
+/// The host with one of the guests.
+fn guest(programs: &Path, name: &str) -> Command {
+    let guest = target().join("wasm32-wasip2/release").join(name).with_extension("wasm");
+    let mut command = Command::new(wshost(programs));
+    command.arg("run").arg(guest).args(["--listen", "127.0.0.1:0", "--log", "warn"]);
     // The host would take it for a setting that is not known.
     command.env_remove(SCRIPT);
     command
@@ -113,6 +131,8 @@ fn echo_guest() -> Command {
 pub(crate) struct Server {
     child: Child,
     url: String,
+    /// What loads it.
+    wshost: PathBuf,
 }
 
 impl Server {
@@ -123,7 +143,7 @@ impl Server {
 
     /// Loads it by `wshost bench`, and returns the report.
     pub(crate) fn load(&self, scenario: &str, duration: Duration) -> Result<Value> {
-        let output = Command::new(wshost())
+        let output = Command::new(&self.wshost)
             .arg("bench")
             .args(scenario.split_whitespace())
             .args(["--json", "--seconds", &duration.as_secs_f64().to_string()])
@@ -148,6 +168,6 @@ impl Drop for Server {
     }
 }
 
-fn wshost() -> std::path::PathBuf {
-    target().join("release/wshost")
+fn wshost(programs: &Path) -> PathBuf {
+    programs.join("wshost")
 }

@@ -11,7 +11,7 @@ pub(super) struct Row {
     pub(super) medians: BTreeMap<Kind, f64>,
     pub(super) measured: Kind,
     pub(super) rival: Kind,
-    pub(super) goal: f64,
+    pub(super) goal: Option<f64>,
     /// The lowest and the highest ratio of a single turn.
     pub(super) turns: (f64, f64),
 }
@@ -29,7 +29,7 @@ impl Row {
             .map(|kind| self.medians.get(kind).map_or_else(String::new, |figure| group(*figure)))
             .collect();
         format!(
-            "| {} | {} | {} | {:.2} of {} | {:.2} to {:.2} | {:.2} |",
+            "| {} | {} | {} | {:.2} of {} | {:.2} to {:.2} | {} |",
             self.scenario,
             self.unit,
             medians.join(" | "),
@@ -37,7 +37,7 @@ impl Row {
             self.rival.name(),
             self.turns.0,
             self.turns.1,
-            self.goal
+            self.goal.map_or_else(String::new, |goal| format!("{goal:.2}"))
         )
     }
 }
@@ -97,7 +97,7 @@ mod tests {
             medians,
             measured: Kind::Wshost,
             rival: Kind::Batched,
-            goal: 0.85,
+            goal: Some(0.85),
             turns: (0.9, 1.0),
         };
         assert_eq!(
