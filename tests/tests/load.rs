@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use tokio::{sync::Barrier, task::JoinSet};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use wshost_tests::{Client, Host, Mode, pattern, raise_socket_limit};
@@ -93,6 +94,32 @@ impl Dice {
         self.0 ^= self.0 << 17;
         usize::try_from(self.0 % sides as u64).expect("less than a usize")
     }
+}
+
+/// What is published as a frame goes to the sockets, and to them alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_frame_for_ten_thousand_sleepers_wakes_none() {
+    const SLEEPERS: usize = 10_000;
+    const COMING_AT_ONCE: usize = 200;
+    raise_socket_limit();
+    let host = Host::of("scripted").set("hibernate_grace_ms=0").log("info").start().await;
+    let mut sleepers = Vec::new();
+    while sleepers.len() < SLEEPERS {
+        let comers = (0..COMING_AT_ONCE)
+            .map(async |_| Mode::HTTP1.ask(&host).opened("sub:news;hibernate").open().await);
+        sleepers.extend(join_all(comers).await);
+    }
+    let asleep = ("wshost_connections", [r#"state="asleep""#]);
+    host.metric_reaches(asleep.0, &asleep.1, SLEEPERS as u64).await;
+    let mut publisher = Mode::HTTP1.ask(&host).open().await;
+    publisher.say("pub:news:hello").await;
+    let heard = sleepers.iter_mut().map(async |sleeper| sleeper.text().await);
+    assert!(join_all(heard).await.iter().all(|text| text == "hello"));
+    assert_eq!(host.metric(asleep.0, &asleep.1).await, SLEEPERS as u64);
+    assert_eq!(host.metric("wshost_wake_seconds_count", &[]).await, 0);
+    sleepers[0].say("count").await;
+    assert_eq!(sleepers[0].text().await, "count 1");
+    assert_eq!(host.metric("wshost_wake_seconds_count", &[]).await, 1);
 }
 
 /// While instances trap at random, whose places others take.
