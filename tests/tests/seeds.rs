@@ -2,6 +2,9 @@
 //! behaves here: by the example guests, or by `scripted` where the guide shows
 //! one line of code.
 
+use std::fs;
+
+use tempfile::TempDir;
 use tokio_tungstenite::tungstenite::Message;
 use wshost_tests::{
     BINARY, Client, Frame, Host, Mode, PING, PONG, TEXT, each_mode, each_transport, exchange,
@@ -23,6 +26,8 @@ each_transport![
     chat_keeps_rooms_apart,
     chat_gives_names,
     chat_tells_of_those_who_vanish,
+    chat_passes_private_messages_to_one,
+    chat_tells_who_comes_what_was_said,
 ];
 
 each_mode![
@@ -248,6 +253,42 @@ async fn chat_tells_of_those_who_vanish(mode: Mode) {
     ann.texts(&["* Ann joined lobby"]).await;
     drop(enter(mode, &host, "/?name=Bob").await);
     ann.texts(&["* Bob joined lobby", "* Bob left"]).await;
+}
+
+async fn chat_passes_private_messages_to_one(mode: Mode) {
+    let host = Host::of("chat").start().await;
+    let mut ann = enter(mode, &host, "/?name=Ann").await;
+    ann.texts(&["* Ann joined lobby"]).await;
+    let mut other = enter(mode, &host, "/?name=Ann").await;
+    other.texts(&["* Ann 2 joined lobby"]).await;
+    ann.texts(&["* Ann 2 joined lobby"]).await;
+    assert_eq!(ann.ask("/who").await, "* here: Ann, Ann 2");
+    assert_eq!(ann.ask("/msg Ann 2: hello").await, "(to Ann 2) hello");
+    other.texts(&["(Ann) hello"]).await;
+    other.say("/quit").await;
+    other.closed_with(1000).await;
+    ann.texts(&["* Ann 2 left"]).await;
+    assert_eq!(ann.ask("/msg Ann 2: hello").await, "* there is no Ann 2 here");
+    assert_eq!(ann.ask("/who").await, "* here: Ann");
+}
+
+async fn chat_tells_who_comes_what_was_said(mode: Mode) {
+    let directory = TempDir::new().unwrap();
+    let config = directory.path().join("wshost.toml");
+    fs::write(&config, "[plugins.chat.history]\n\"*\" = { count = 3, age_ms = 3600000 }\n")
+        .unwrap();
+    let host = Host::of("chat").argument("--config").argument(config.to_str().unwrap());
+    let host = host.start().await;
+    let mut ann = enter(mode, &host, "/?name=Ann").await;
+    ann.texts(&["* Ann joined lobby"]).await;
+    for line in ["one", "two", "three"] {
+        ann.say(line).await;
+    }
+    ann.texts(&["Ann: one", "Ann: two", "Ann: three"]).await;
+    let mut bob = enter(mode, &host, "/?name=Bob").await;
+    bob.texts(&["Ann: one", "Ann: two", "Ann: three", "* Bob joined lobby"]).await;
+    let mut elsewhere = enter(mode, &host, "/rust?name=Cy").await;
+    elsewhere.texts(&["* Cy joined rust"]).await;
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
 use super::*;
+use wshost_sdk::presence::Present;
 use wshost_sdk::testing::{Call, request};
 
 fn publish(topic: &str, line: &str, to: Audience) -> Call {
@@ -9,7 +10,13 @@ fn publish(topic: &str, line: &str, to: Audience) -> Call {
 fn it_joins_talks_and_leaves() {
     let mut ann = request("/chat/rust?name=Ann").open::<Chat>();
     let joined = publish("rust", "* Ann joined rust", Audience::Everyone);
-    assert_eq!(ann.opened().calls, [Call::Subscribe("rust".into()), joined]);
+    let came = [
+        Call::Register("rust.Ann".into()),
+        Call::SubscribeSince("rust".into(), Since::Last(TOLD_MAX)),
+        Call::Enter { topic: "rust".into(), metadata: "Ann".into() },
+        joined,
+    ];
+    assert_eq!(ann.opened().calls, came);
 
     let said = publish("rust", "Ann: hello", Audience::Everyone);
     let effect = ann.text("hello");
@@ -19,6 +26,43 @@ fn it_joins_talks_and_leaves() {
     assert!(ann.text(" /quit ").is_closing());
     let left = publish("rust", "* Ann left", Audience::Others);
     assert_eq!(ann.terminate(Reason::Stop).calls, [left]);
+}
+
+#[test]
+fn a_name_that_is_taken_is_numbered() {
+    let request = request("/rust?name=Ann").name("rust.Ann", "a").name("rust.Ann 2", "b");
+    let ann = request.open::<Chat>();
+    assert_eq!(ann.handler().name, "Ann 3");
+    assert_eq!(ann.metadata("rust"), Some("Ann 3"));
+}
+
+#[test]
+fn it_tells_who_is_here() {
+    let bob = Present { id: "b".into(), name: None, metadata: "Bob".to_owned() };
+    let mut cy = request("/rust?name=Cy").present("rust", bob).open::<Chat>();
+    assert_eq!(cy.text("/who").texts(), ["* here: Bob, Cy"]);
+}
+
+#[test]
+fn a_private_message_is_for_one() {
+    let request = request("/rust?name=Ann").name("rust.Bob B.", "b");
+    let mut ann = request.open::<Chat>();
+    let effect = ann.text("/msg Bob B.: how: are you? ");
+    assert_eq!(effect.texts(), ["(to Bob B.) how: are you?"]);
+    let sent = Call::Send { to: "b".into(), payload: b"(Ann) how: are you?".to_vec() };
+    assert_eq!(effect.calls, [sent]);
+    for (line, answer) in [
+        ("/msg Cy: hello", "* there is no Cy here"),
+        ("/msg : hello", "* there is no  here"),
+        ("/msg Bob B. hello", "* say /msg NAME: TEXT"),
+        ("/msg", "* say /msg NAME: TEXT"),
+    ] {
+        let effect = ann.text(line);
+        assert_eq!((effect.texts(), effect.calls.len()), (vec![answer], 0), "{line}");
+    }
+    let hello = Message::Direct { sender: "b".into(), payload: b"(Bob B.) fine".to_vec() };
+    let effect = ann.info(hello);
+    assert!(effect.texts() == ["(Bob B.) fine"] && effect.hibernates());
 }
 
 #[test]
