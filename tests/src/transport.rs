@@ -1,10 +1,9 @@
 //! From a request to a stream of bytes that carries a WebSocket: the only place
 //! that knows the versions of HTTP.
 
-use std::{future::poll_fn, io, net::SocketAddr, task::Poll};
+use std::{io, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
-use futures_util::FutureExt as _;
 use http_body_util::{BodyExt as _, Empty};
 use hyper::{
     HeaderMap, Request, StatusCode,
@@ -136,16 +135,14 @@ impl Http2 {
         let socket = connect_by(address, trust, preface, "h2").await?;
         let (sender, mut connection) =
             http2::handshake(TokioExecutor::new(), TokioIo::new(socket)).await?;
-        // The host's first word is that it speaks RFC 8441.
-        poll_fn(|cx| {
-            let ended = connection.poll_unpin(cx);
-            if connection.is_extended_connect_protocol_enabled() {
-                Poll::Ready(Ok(()))
-            } else {
-                ended
+        // The host's first word is that it speaks RFC 8441. Nobody is told when it has come:
+        // hyper reads it in a task of its own.
+        while !connection.is_extended_connect_protocol_enabled() {
+            tokio::select! {
+                ended = &mut connection => ended?,
+                () = tokio::time::sleep(Duration::from_millis(1)) => {}
             }
-        })
-        .await?;
+        }
         tokio::spawn(connection);
         Ok(Self { sender })
     }
