@@ -125,10 +125,10 @@ impl Version {
         Self {
             digest: shared.plugin.digest.clone(),
             connections: shared.connections.load(Relaxed),
-            successor: match shared.successor.get() {
+            successor: match shared.successor() {
                 Some(Successor::Drain) => Some("drain"),
                 Some(Successor::Migrate(_)) => Some("migrate"),
-                Some(Successor::Keep) | None => (!Arc::ptr_eq(shared, current)).then_some("keep"),
+                None => (!Arc::ptr_eq(shared, current)).then_some("keep"),
             },
         }
     }

@@ -34,16 +34,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// What follows from the plugin's having been replaced. One that sleeps moves at
     /// its next event.
     pub(super) fn replaced(&self) -> Option<Event> {
-        match self.shared.successor.get()? {
+        match self.shared.successor()? {
             Successor::Drain => Some(Event::End(Ending::Replaced)),
-            Successor::Migrate(_) if self.guest.is_awake() => Some(Event::Replaced),
-            Successor::Migrate(_) | Successor::Keep => None,
+            Successor::Migrate(_) => self.guest.is_awake().then_some(Event::Replaced),
+        }
+    }
+
+    /// The version that it is to move to. None: it stays with its own.
+    pub(super) fn newest(&self) -> Option<Arc<Shared>> {
+        if self.seldom.as_ref().is_some_and(|seldom| seldom.stays) {
+            return None;
+        }
+        match self.shared.successor()? {
+            Successor::Migrate(to) => Some(to),
+            Successor::Drain => None,
         }
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
-    /// Moves to the version that is to serve it, past those between, or stays.
+    /// Moves to the version that is to serve it, or stays. There may be a newer one by
+    /// then.
     ///
     /// # Errors
     /// The handler is lost.
@@ -68,15 +79,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             }
         }
         Ok(())
-    }
-
-    /// The last of those that are to serve it, one after the other.
-    fn newest(&self) -> Option<Arc<Shared>> {
-        let mut newest = self.shared.moves_to()?;
-        while let Some(next) = newest.moves_to() {
-            newest = next;
-        }
-        self.seldom.as_ref().is_none_or(|seldom| !seldom.stays).then(|| newest.clone())
     }
 
     async fn move_to(&mut self, to: &Shared) -> Result<Options, Stays> {
