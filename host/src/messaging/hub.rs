@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, OnceLock,
+        Arc, OnceLock, Weak,
         atomic::{
             AtomicBool, AtomicU64,
             Ordering::{Relaxed, SeqCst},
@@ -260,15 +260,16 @@ impl Hub {
         page.into_values().collect()
     }
 
-    /// All connections that there are now.
+    /// All connections that there are now, kept by nobody: to go through them may take
+    /// hours.
     #[must_use]
-    pub fn all(&self) -> Vec<Arc<Mailbox>> {
-        self.connections.iter().map(|mailbox| mailbox.clone()).collect()
+    pub fn all(&self) -> Vec<Weak<Mailbox>> {
+        self.connections.iter().map(|mailbox| Arc::downgrade(&mailbox)).collect()
     }
 
     /// Tells every connection that comes from now on that the host is going down, and
     /// returns those that are to be told: all that there are.
-    pub fn shut_down(&self) -> Vec<Arc<Mailbox>> {
+    pub fn shut_down(&self) -> Vec<Weak<Mailbox>> {
         self.going_down.store(true, SeqCst);
         self.all()
     }
