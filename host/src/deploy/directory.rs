@@ -11,12 +11,12 @@ use anyhow::{Context as _, Result, bail};
 use super::{
     deployer::Deployer,
     reload::{Change, Reloaded},
-    stamp::Stamp,
 };
 use crate::{
     config::{Origin, plugin_name},
     observe::Seldom,
     server::routes::Pattern,
+    stamp::Stamp,
 };
 
 /// The longest name that a plugin can have.
@@ -33,9 +33,16 @@ pub(super) struct Directory {
     unreadable_said: Seldom,
 }
 
+/// A plugin's files: the component, and its configuration if there is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamps {
+    component: Stamp,
+    configuration: Option<Stamp>,
+}
+
 /// A plugin's files, as they were last seen.
 struct Found {
-    stamp: Stamp,
+    stamps: Stamps,
     /// What was done about them.
     done: Done,
 }
@@ -48,7 +55,7 @@ enum Done {
     Tried,
 }
 
-type Listed = BTreeMap<String, (PathBuf, Stamp)>;
+type Listed = BTreeMap<String, (PathBuf, Stamps)>;
 
 impl Directory {
     /// # Errors
@@ -86,14 +93,14 @@ impl Directory {
         };
         self.forget(&listed, deployer);
         let mut refusals = Refusals::default();
-        for (name, (path, stamp)) in listed {
+        for (name, (path, stamps)) in listed {
             match self.found.get(&name) {
-                Some(found) if found.stamp == stamp && found.done == Done::Tried => {}
-                Some(found) if found.stamp == stamp => {
-                    let deployed = self.deploy(&name, &path, stamp, deployer).await;
+                Some(found) if found.stamps == stamps && found.done == Done::Tried => {}
+                Some(found) if found.stamps == stamps => {
+                    let deployed = self.deploy(&name, &path, stamps, deployer).await;
                     refusals.say(&name, &deployed, deployer);
                 }
-                _ => _ = self.found.insert(name, Found { stamp, done: Done::Nothing }),
+                _ => _ = self.found.insert(name, Found { stamps, done: Done::Nothing }),
             }
         }
         refusals.say_others();
@@ -105,8 +112,8 @@ impl Directory {
         let listed = self.list().await?;
         let mut all = self.forget(&listed, deployer);
         let mut refusals = Refusals::default();
-        for (plugin, (path, stamp)) in listed {
-            let deployed = self.deploy(&plugin, &path, stamp, deployer).await;
+        for (plugin, (path, stamps)) in listed {
+            let deployed = self.deploy(&plugin, &path, stamps, deployer).await;
             refusals.say(&plugin, &deployed, deployer);
             all.push(Reloaded { plugin, result: deployed.map_err(|error| format!("{error:#}")) });
         }
@@ -149,11 +156,11 @@ impl Directory {
         &mut self,
         name: &str,
         path: &Path,
-        stamp: Stamp,
+        stamps: Stamps,
         deployer: &mut Deployer,
     ) -> Result<Change> {
         let deployed = deployer.deploy(path, default_routes).await;
-        self.found.insert(name.to_owned(), Found { stamp, done: Done::Tried });
+        self.found.insert(name.to_owned(), Found { stamps, done: Done::Tried });
         deployed
     }
 }
@@ -224,8 +231,9 @@ fn list(directory: &Path) -> io::Result<Listed> {
         let is_plugin = path.extension().is_some_and(|extension| extension == "wasm")
             && !name.starts_with('.')
             && name.len() <= NAME_MAX_BYTES;
-        if is_plugin && let Some(stamp) = Stamp::of(&path) {
-            listed.insert(name, (path, stamp));
+        if is_plugin && let Some(component) = Stamp::of(&path) {
+            let configuration = Stamp::of(&path.with_extension("toml"));
+            listed.insert(name, (path, Stamps { component, configuration }));
         }
     }
     Ok(listed)

@@ -15,7 +15,6 @@ mod deployments;
 mod directory;
 mod project;
 mod reload;
-mod stamp;
 
 pub use deployments::Deployments;
 pub use directory::{NoPlugin, plugins_in};
