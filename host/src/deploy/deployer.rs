@@ -84,8 +84,9 @@ impl Deployer {
         let reread = self.loader.configuration.reread();
         let (configuration, needs_restart) = reread.map_err(|error| wrong(error.into()))?;
         let opened = self.loader.stores.open_new(configuration.stores(), configuration.host());
-        opened.map_err(|error| wrong(error.into()))?;
+        let opened = opened.map_err(|error| wrong(error.into()))?;
         apply(configuration.keys()).map_err(wrong)?;
+        self.loader.stores.add(opened);
         self.loader.configuration = configuration;
         Ok(needs_restart)
     }

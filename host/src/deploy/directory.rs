@@ -55,7 +55,8 @@ enum Done {
     Tried,
 }
 
-type Listed = BTreeMap<String, (PathBuf, Stamps)>;
+/// The plugins in a directory, by name.
+pub(super) type Listed = BTreeMap<String, (PathBuf, Stamps)>;
 
 impl Directory {
     /// # Errors
@@ -108,8 +109,11 @@ impl Directory {
 
     /// The same, of every plugin whose file or configuration is another one. Nobody
     /// who asks for it is still writing.
-    pub(super) async fn reload(&mut self, deployer: &mut Deployer) -> Result<Vec<Reloaded>> {
-        let listed = self.list().await?;
+    pub(super) async fn reload(
+        &mut self,
+        listed: Listed,
+        deployer: &mut Deployer,
+    ) -> Vec<Reloaded> {
         let mut all = self.forget(&listed, deployer);
         let mut refusals = Refusals::default();
         for (plugin, (path, stamps)) in listed {
@@ -119,7 +123,7 @@ impl Directory {
         }
         refusals.say_others();
         all.sort_by(|a, b| a.plugin.cmp(&b.plugin));
-        Ok(all)
+        all
     }
 
     /// Says which tables of the configuration are of no effect.
@@ -131,7 +135,11 @@ impl Directory {
         }
     }
 
-    async fn list(&self) -> Result<Listed> {
+    /// What is there.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub(super) async fn list(&self) -> Result<Listed> {
         let path = self.path.clone();
         let listed = tokio::task::spawn_blocking(move || list(&path)).await;
         let listed = listed.map_err(io::Error::other).flatten();
