@@ -58,6 +58,11 @@ impl Deployer {
         Ok(Change::Deployed { digest })
     }
 
+    /// Whether this plugin is served.
+    pub(super) fn serves(&self, name: &str) -> bool {
+        self.served.contains_key(name)
+    }
+
     /// Serves a plugin no more. False: it was not served.
     pub(super) fn remove(&mut self, name: &str) -> bool {
         self.served.remove(name);

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     config::{Origin, plugin_name},
     observe::Seldom,
-    server::routes::Pattern,
+    server::{DeployError, routes::Pattern},
     stamp::Stamp,
 };
 
@@ -53,6 +53,8 @@ enum Done {
     Nothing,
     /// They were loaded, or refused.
     Tried,
+    /// They were refused for the sake of what else is served.
+    NoPlace,
 }
 
 /// The plugins in a directory, by name.
@@ -96,10 +98,11 @@ impl Directory {
         let mut refusals = Refusals::default();
         for (name, (path, stamps)) in listed {
             match self.found.get(&name) {
-                Some(found) if found.stamps == stamps && found.done == Done::Tried => {}
                 Some(found) if found.stamps == stamps => {
-                    let deployed = self.deploy(&name, &path, stamps, deployer).await;
-                    refusals.say(&name, &deployed, deployer);
+                    if found.done == Done::Nothing {
+                        let deployed = self.deploy(&name, &path, stamps, deployer).await;
+                        refusals.say(&name, &deployed, deployer);
+                    }
                 }
                 _ => _ = self.found.insert(name, Found { stamps, done: Done::Nothing }),
             }
@@ -154,6 +157,7 @@ impl Directory {
         for plugin in gone {
             self.found.remove(&plugin);
             if deployer.remove(&plugin) {
+                self.try_again();
                 removed.push(Reloaded { plugin, result: Ok(Change::Removed) });
             }
         }
@@ -167,9 +171,23 @@ impl Directory {
         stamps: Stamps,
         deployer: &mut Deployer,
     ) -> Result<Change> {
+        let replaces = deployer.serves(name);
         let deployed = deployer.deploy(path, default_routes).await;
-        self.found.insert(name.to_owned(), Found { stamps, done: Done::Tried });
+        if replaces && matches!(deployed, Ok(Change::Deployed { .. })) {
+            self.try_again();
+        }
+        let no_place = deployed.as_ref().is_err_and(anyhow::Error::is::<DeployError>);
+        let done = if no_place { Done::NoPlace } else { Done::Tried };
+        self.found.insert(name.to_owned(), Found { stamps, done });
         deployed
+    }
+
+    /// Something is served no more, or on other routes: there may be a place for those
+    /// who had none.
+    fn try_again(&mut self) {
+        for found in self.found.values_mut().filter(|found| found.done == Done::NoPlace) {
+            found.done = Done::Nothing;
+        }
     }
 }
 
