@@ -8,7 +8,7 @@ use super::reload::{Change, ReloadError};
 use crate::{
     config::{Configuration, HostKeys, PluginConfig},
     connection::MemoryBound,
-    plugin::{Loader, Plugin, Source},
+    plugin::{Digest, Loader, Plugin, Source},
     server::{Sites, routes::Pattern},
 };
 
@@ -21,7 +21,7 @@ pub(super) struct Deployer {
 
 /// What a version that is served was made of.
 struct Version {
-    digest: [u8; 32],
+    digest: Digest,
     config: PluginConfig,
 }
 

@@ -112,7 +112,7 @@ impl Host {
     }
 
     /// Accepts connections until [`stop`](Self::stop).
-    pub async fn listen(self: &Arc<Self>, listener: TcpListener) {
+    pub async fn listen(self: Arc<Self>, listener: TcpListener) {
         loop {
             let accepted = tokio::select! {
                 () = self.stopping.cancelled() => return,
