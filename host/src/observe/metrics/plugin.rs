@@ -75,6 +75,7 @@ pub(super) struct Families {
     wakes: Family<OfPlugin, Durations>,
     snapshots: Family<OfPlugin, Sizes>,
     mail: Family<OfPlugin, Level>,
+    mail_dropped: Family<OfPlugin, Counter>,
     send_queues: Family<OfPlugin, Level>,
     migrations: Family<ByResult, Counter>,
 }
@@ -133,6 +134,11 @@ impl Families {
             self.snapshots.clone(),
         );
         registry.register("mailbox_messages", "Messages that wait in mailboxes", self.mail.clone());
+        registry.register(
+            "mail_dropped",
+            "Messages and published frames that found no room in a mailbox",
+            self.mail_dropped.clone(),
+        );
         registry.register_with_unit(
             "send_queue",
             "What waits for peers that don't take it at once",
@@ -239,6 +245,8 @@ pub struct PluginMetrics {
     pub ran: Time,
     /// Messages in mailboxes.
     pub mail: Level,
+    /// Messages and published frames that found no room in one.
+    pub mail_dropped: Counter,
     /// Bytes that a socket did not take at once.
     pub send_queues: Level,
     opened_calls: Durations,
@@ -272,6 +280,7 @@ impl PluginMetrics {
             snapshots: families.snapshots.get_or_create_owned(labels),
             ran: families.ran.get_or_create_owned(labels),
             mail: families.mail.get_or_create_owned(labels),
+            mail_dropped: families.mail_dropped.get_or_create_owned(labels),
             send_queues: families.send_queues.get_or_create_owned(labels),
             opened_calls: calls("opened"),
             frames_calls: calls("frames"),
