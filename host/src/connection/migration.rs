@@ -67,7 +67,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     self.mailbox.set_takes_mail(options.callbacks.contains(Callbacks::INFO));
                     self.options = options;
                     self.shared.move_to(to);
-                    self.shared.plugin.tenant.metrics.migrated(true);
+                    self.shared.plugin.tenant.metrics.by_label.migrated(true);
                     let plugin = &self.shared.plugin;
                     tracing::debug!(plugin = %plugin.name, connection = %self.mailbox.id, digest = %plugin.digest, "moved to another version");
                 }
@@ -91,7 +91,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     fn stays(&mut self, why: &Stays) {
         self.seldom.get_or_insert_default().stays = true;
         let plugin = &self.shared.plugin;
-        plugin.tenant.metrics.migrated(false);
+        plugin.tenant.metrics.by_label.migrated(false);
         if let Stays::Refused(Refused::NoState) = why {
             tracing::debug!(plugin = %plugin.name, connection = %self.mailbox.id, digest = %plugin.digest, "stays with its version: {why}");
         } else if let Some(others) = plugin.tenant.failure("migration") {

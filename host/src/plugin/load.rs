@@ -121,7 +121,7 @@ impl Loader {
     /// Not logged as a limit that was hit: the error is told anyway.
     fn wrong(&self, name: &Arc<str>, path: &Path, problem: Problem) -> LoadError {
         if let Some(limit) = problem.limit() {
-            self.metrics.plugin(name).limit(limit);
+            self.metrics.by_label(name).limit(limit);
         }
         LoadError { path: path.to_owned(), problem }
     }

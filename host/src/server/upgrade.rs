@@ -67,7 +67,7 @@ where
             let mut trace = trace(host, origin, &tenant.name, authority, &request);
             let (result, answer) =
                 decide::<I>(host, served, origin, busy, request, &mut trace).await;
-            tenant.metrics.request(result);
+            tenant.metrics.by_label.request(result);
             if let Some(trace) = &mut trace {
                 trace.answered(answer.status().as_u16());
             }
@@ -75,7 +75,7 @@ where
         }
         None => {
             let (result, answer) = not_served(&request.into_parts().0);
-            host.nobody.metrics.request(result);
+            host.nobody.request(result);
             answer
         }
     };
@@ -195,7 +195,7 @@ where
         Err(CallError::NoRoom(why)) => return no_room(host, &shared, &why),
         Err(error) => {
             if let Some(setting) = error.setting() {
-                shared.plugin.tenant.metrics.limit(setting);
+                shared.plugin.tenant.metrics.by_label.limit(setting);
             }
             return handler_failed(&shared, id, error.kind(), &error.to_string());
         }

@@ -221,12 +221,20 @@ impl Direction {
     }
 }
 
+/// What is counted of one plugin by labels, each series from when there is something to
+/// count. Of what is no plugin, and of files that are none, there is nothing else.
+#[derive(Debug)]
+pub struct ByLabel {
+    plugin: Arc<str>,
+    families: Families,
+}
+
 /// What is counted of one plugin. What happens with every message is found here
 /// at once, all else by its labels.
 #[derive(Debug)]
 pub struct PluginMetrics {
-    plugin: Arc<str>,
-    families: Families,
+    /// What happens seldom.
+    pub by_label: ByLabel,
     /// Its WebSockets.
     pub connections: Arc<Connections>,
     /// WebSockets that were opened.
@@ -285,13 +293,25 @@ impl PluginMetrics {
             opened_calls: calls("opened"),
             frames_calls: calls("frames"),
             info_calls: calls("info"),
-            plugin: plugin.clone(),
-            families,
+            by_label: ByLabel::new(plugin, families),
+        }
+    }
+
+    /// A callback returned, so long after its event.
+    pub fn called(&self, callback: &'static str, time: Duration) {
+        match callback {
+            "frames" => self.frames_calls.observe(time),
+            "info" => self.info_calls.observe(time),
+            _ => self.opened_calls.observe(time),
         }
     }
 }
 
-impl PluginMetrics {
+impl ByLabel {
+    pub(super) fn new(plugin: &Arc<str>, families: Families) -> Self {
+        Self { plugin: plugin.clone(), families }
+    }
+
     /// A limit refused something, by the setting's name.
     pub fn limit(&self, setting: &str) {
         let labels = ByLimit { plugin: self.plugin.clone(), limit: setting.to_owned() };
@@ -321,15 +341,6 @@ impl PluginMetrics {
     pub fn closed(&self, side: &'static str, code: Option<u16>) {
         let labels = ByCode { plugin: self.plugin.clone(), side, code: code_label(code) };
         self.families.closed.get_or_create(&labels).inc();
-    }
-
-    /// A callback returned, so long after its event.
-    pub fn called(&self, callback: &'static str, time: Duration) {
-        match callback {
-            "frames" => self.frames_calls.observe(time),
-            "info" => self.info_calls.observe(time),
-            _ => self.opened_calls.observe(time),
-        }
     }
 }
 
