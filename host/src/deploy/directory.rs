@@ -230,8 +230,11 @@ impl Refusals {
     }
 }
 
-/// `/NAME` and below.
-fn default_routes(name: &str) -> Result<Vec<Pattern>> {
+/// What a plugin serves that is given no routes: `/NAME` and below.
+///
+/// # Errors
+/// A name that is no part of a path.
+pub fn default_routes(name: &str) -> Result<Vec<Pattern>> {
     let simple = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte));
     if !simple {
         bail!("its name, {name:?}, is no part of a path: give its `routes`, or another name");

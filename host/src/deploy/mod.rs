@@ -16,6 +16,6 @@ mod project;
 mod reload;
 
 pub use deployments::Deployments;
-pub use directory::{NoPlugin, plugins_in};
+pub use directory::{NoPlugin, default_routes, plugins_in};
 pub use project::Project;
 pub use reload::{Change, Reload, ReloadError, Reloaded, Reloader, Reloads, reloads};
