@@ -4,6 +4,8 @@ mod allowed_origin;
 mod body;
 mod edge;
 mod http;
+mod init;
+mod opening;
 mod pieces;
 mod proxy_protocol;
 mod request;
