@@ -24,6 +24,7 @@ pub mod observe;
 pub mod plugin;
 pub mod sandbox;
 pub mod server;
+pub mod stamp;
 pub mod tenant;
 
 #[cfg(test)]

@@ -79,6 +79,15 @@ async fn settings_count() {
 }
 
 #[tokio::test]
+async fn what_is_granted_is_named() {
+    let facts = facts("echo", &["--env", "TOKEN=hidden", "--key-value", "board"]).await;
+    assert_eq!(facts["environment"], serde_json::json!(["TOKEN"]));
+    assert_eq!(facts["key_value"], serde_json::json!(["board"]));
+    assert_eq!(facts["http"], serde_json::json!([]));
+    assert!(!facts.to_string().contains("hidden"), "{facts}");
+}
+
+#[tokio::test]
 async fn people_get_a_table() {
     let table = check(&guest("chat"), &[]).await.stdout;
     for row in ["plugin            chat\n", "hibernates        yes\n", "\nsnapshot bytes "] {

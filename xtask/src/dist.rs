@@ -7,7 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::{
     build::{self, run, target},
@@ -98,8 +98,11 @@ fn checksums(dist: &Path) -> Result<()> {
         }
     }
     files.sort();
-    let output = Command::new("sha256sum").args(files).current_dir(dist).output();
-    let sums = output.context("can't run sha256sum")?.stdout;
+    let summed = Command::new("sha256sum").args(files).current_dir(dist).output();
+    let summed = summed.context("can't run sha256sum")?;
+    let said = String::from_utf8_lossy(&summed.stderr);
+    ensure!(summed.status.success(), "sha256sum failed: {said}");
+    let sums = summed.stdout;
     fs::write(dist.join("SHA256SUMS"), &sums)?;
     eprint!("{}", String::from_utf8_lossy(&sums));
     Ok(())

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Admin, Asked, Problem, Reply};
 use crate::{
-    capabilities::Http,
+    capabilities::Granted,
     connection::{Shared, Successor},
     server::{Site, Sites},
     websocket::{CloseCode, CloseFrame},
@@ -26,18 +26,9 @@ struct Plugin {
     routes: Vec<String>,
     /// Why its instances can't hibernate; none: they can.
     stays_awake: Option<String>,
-    grants: Grants,
+    grants: Granted,
     /// Those that have connections, and the current one, which is the last.
     versions: Vec<Version>,
-}
-
-/// What it is granted. Values of variables may be secret.
-#[derive(Serialize)]
-struct Grants {
-    environment: Vec<String>,
-    directories: Vec<String>,
-    http: Vec<String>,
-    key_value: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -100,21 +91,13 @@ impl Admin {
 impl Plugin {
     fn of(site: &Site) -> Self {
         let Shared { plugin, hub, .. } = &*site.current;
-        let granted = &plugin.tenant.capabilities;
-        let names = |(name, _): &(String, String)| name.clone();
-        let http = granted.http.iter().flat_map(Http::hosts);
         Self {
             name: plugin.name.to_string(),
             version: plugin.digest.clone(),
             connections: hub.len(),
             routes: site.patterns.iter().map(|pattern| pattern.as_str().to_owned()).collect(),
             stays_awake: plugin.template.can_hibernate().err().map(ToString::to_string),
-            grants: Grants {
-                environment: granted.environment.iter().map(names).collect(),
-                directories: granted.directories.iter().map(|dir| dir.guest.clone()).collect(),
-                http: http.map(ToString::to_string).collect(),
-                key_value: granted.stores.keys().cloned().collect(),
-            },
+            grants: plugin.tenant.capabilities.granted(),
             versions: site.versions().iter().map(|one| Version::of(one, &site.current)).collect(),
         }
     }
@@ -125,10 +108,10 @@ impl Version {
         Self {
             digest: shared.plugin.digest.clone(),
             connections: shared.connections.load(Relaxed),
-            successor: match shared.successor.get() {
+            successor: match shared.successor() {
                 Some(Successor::Drain) => Some("drain"),
                 Some(Successor::Migrate(_)) => Some("migrate"),
-                Some(Successor::Keep) | None => (!Arc::ptr_eq(shared, current)).then_some("keep"),
+                None => (!Arc::ptr_eq(shared, current)).then_some("keep"),
             },
         }
     }

@@ -8,6 +8,7 @@ mod http;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use serde::Serialize;
 use thiserror::Error;
 
 pub use directories::Directory;
@@ -29,6 +30,19 @@ pub struct Capabilities {
     pub http: Option<Http>,
     /// Key-value stores by their names.
     pub stores: BTreeMap<String, Arc<Store>>,
+}
+
+/// What a plugin is granted, by name: values may be secret.
+#[derive(Debug, Serialize)]
+pub struct Granted {
+    /// Environment variables.
+    pub environment: Vec<String>,
+    /// Directories, as the guest sees them.
+    pub directories: Vec<String>,
+    /// Hosts that HTTP requests may be sent to.
+    pub http: Vec<String>,
+    /// Key-value stores.
+    pub key_value: Vec<String>,
 }
 
 /// What is granted can't be had.
@@ -69,5 +83,18 @@ impl Capabilities {
             http: http.transpose()?,
             stores: stores.of(plugin, &grants.key_value, settings),
         })
+    }
+
+    /// What it is, by name.
+    #[must_use]
+    pub fn granted(&self) -> Granted {
+        let names = |(name, _): &(String, String)| name.clone();
+        let hosts = self.http.iter().flat_map(Http::hosts);
+        Granted {
+            environment: self.environment.iter().map(names).collect(),
+            directories: self.directories.iter().map(|dir| dir.guest.clone()).collect(),
+            http: hosts.map(ToString::to_string).collect(),
+            key_value: self.stores.keys().cloned().collect(),
+        }
     }
 }

@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::{host, plugin::PluginArguments, report::Report};
 use crate::{
+    capabilities::Granted,
     config::Configuration,
     key_value::Stores,
     plugin::{Loader, Plugin},
@@ -65,6 +66,12 @@ fn describe(report: &mut Report, plugin: &Plugin) {
     report.add("digest", &*plugin.digest);
     report.add("contract", HANDLER);
     report.add("imports_granted", &*facts.imports);
+    let Granted { environment, directories, http, key_value } =
+        plugin.tenant.capabilities.granted();
+    report.add("environment", environment);
+    report.add("directories", directories);
+    report.add("http", http);
+    report.add("key_value", key_value);
     report.add("file_bytes", facts.file_bytes);
     report.add("code_bytes", facts.code_bytes);
     report.add("core_modules", facts.core_modules);

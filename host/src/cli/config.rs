@@ -1,16 +1,20 @@
 //! `wshost config`: what is in force, and whether it can be.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Error, Result};
 use clap::{Args, Subcommand};
 
 use super::{host::tls_files, options::HostOptions, serve::DirectoryArguments};
 use crate::{
-    config::{Configuration, Printing},
-    deploy::{NoPlugin, plugins_in},
+    admin::Token,
+    config::{Configuration, Printing, plugin_name},
+    deploy::{NoPlugin, default_routes, plugins_in},
     observe,
-    server::tls::Tls,
+    server::{
+        routes::{Pattern, Routes},
+        tls::Tls,
+    },
 };
 
 /// Shows or checks a configuration, as `wshost serve` would read it.
@@ -82,8 +86,16 @@ impl Check {
         let mut wrong: Vec<Error> = Vec::new();
         wrong.extend(observe::log_filter(&keys.log).err());
         wrong.extend(tls_files(keys).and_then(|files| Tls::new(files).err()));
+        wrong.extend(Token::find(keys.admin_token_file.as_deref()).err());
+        let (there, mut served) = (there(&configuration)?, Routes::default());
         for wasm in files(&configuration)? {
-            wrong.extend(configuration.plugin(&wasm).err().map(Error::from));
+            match configuration.plugin(&wasm) {
+                Err(error) => wrong.push(error.into()),
+                Ok(plugin) if there.contains(&wasm) => {
+                    wrong.extend(serve(&mut served, &wasm, plugin.routes).err());
+                }
+                Ok(_) => {}
+            }
         }
         for warning in without_plugin(&configuration)? {
             eprintln!("warning: {warning}");
@@ -97,6 +109,17 @@ impl Check {
         }
         Err(last)
     }
+}
+
+/// Adds a plugin's routes to those of others, if they don't contradict them.
+fn serve(served: &mut Routes<()>, wasm: &Path, own: Option<Vec<Pattern>>) -> Result<()> {
+    let name = plugin_name(wasm);
+    let mut routes = served.clone();
+    for pattern in own.map_or_else(|| default_routes(&name), Ok)? {
+        routes.add(&name, &pattern, ())?;
+    }
+    *served = routes;
+    Ok(())
 }
 
 /// The file of the plugin of this name, which need not be there.

@@ -1,7 +1,5 @@
 //! The metrics that are looked up when somebody reads them.
 
-use std::sync::Arc;
-
 use tokio::runtime::Handle;
 
 use crate::{
@@ -10,7 +8,7 @@ use crate::{
 };
 
 /// Adds what is known anyway to the metrics.
-pub(super) fn watch(metrics: &Metrics, sites: &Arc<Sites>) {
+pub(super) fn watch(metrics: &Metrics, sites: &Sites) {
     let gauge = |name, help, read: fn(&Common) -> u64| {
         let common = sites.common().clone();
         metrics.watch(name, help, Kind::Gauge, move || read(&common));
@@ -35,9 +33,4 @@ pub(super) fn watch(metrics: &Metrics, sites: &Arc<Sites>) {
         common.snapshots.stats().disk.bytes
     });
     metrics.watch_runtime(Handle::current());
-    let sites = sites.clone();
-    let help = "Messages and published frames that found no room in a mailbox";
-    metrics.watch("mail_dropped", help, Kind::Counter, move || {
-        sites.current().iter().map(|shared| shared.hub.dropped()).sum()
-    });
 }

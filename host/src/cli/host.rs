@@ -4,6 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
 use tokio::{net::TcpListener, signal::unix::Signal};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     files, gauges,
@@ -89,9 +90,11 @@ async fn host(
     notify.ready(&url);
     tokio::spawn(notify.clone().watchdog());
     let apply = |keys: &HostKeys| apply(keys, &host, tls.as_ref(), &log);
+    // A task of its own: what reads files or compiles holds up nobody who connects.
+    let accepting = AbortOnDropHandle::new(tokio::spawn(host.clone().listen(listener)));
     let serving = async {
         tokio::join!(
-            host.listen(listener),
+            accepting,
             deployments.serve(reloads, apply),
             reload_at(hangups, &reloader, &notify, &url)
         )

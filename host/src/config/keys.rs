@@ -15,7 +15,10 @@ use clap::ValueEnum as _;
 use ipnet::IpNet;
 
 use super::{nearest::nearest, settings::SettingError};
-use crate::{observe::LogFormat, server::ProxyHeader};
+use crate::{
+    observe::LogFormat,
+    server::{AllowedOrigin, ProxyHeader},
+};
 
 /// The form of a key's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,9 +143,10 @@ host_keys! {
     tls_cert: Option<PathBuf> = None, "FILE", live;
     /// The certificate's private key (PEM).
     tls_key: Option<PathBuf> = None, "FILE", live;
-    /// The origins whose pages may open WebSockets, as in `https://example.com`; none:
-    /// every origin.
-    origin: Vec<String> = Vec::new(), "ORIGIN", live;
+    /// The origins whose pages may open WebSockets, as browsers send them: as in
+    /// `https://example.com`, without a path, and without the port if it is the scheme's
+    /// own; or `null`. None: every origin.
+    origin: Vec<AllowedOrigin> = Vec::new(), "SCHEME://HOST[:PORT]", live;
     /// The networks of proxies that are believed what they say of a client's address,
     /// as in 10.0.0.0/8.
     trust_proxy: Vec<IpNet> = Vec::new(), "NETWORK", live;
@@ -205,7 +209,7 @@ macro_rules! one {
         }
     )*};
 }
-one!(SocketAddr: Text, IpNet: Text, bool: Boolean);
+one!(AllowedOrigin: Text, SocketAddr: Text, IpNet: Text, bool: Boolean);
 
 impl One for String {
     const SHAPE: Shape = Shape::Text;

@@ -42,7 +42,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let _closing = tenant.metrics.connections.closing();
         drop(guest);
         let code = ending.close_frame().map(|frame| frame.code().get());
-        tenant.metrics.closed(ending.side(), code);
+        tenant.metrics.by_label.closed(ending.side(), code);
         if ending.peer_is_there() {
             wire.push_close(ending.close_frame(), tenant);
             let timeout = Duration::from_millis(shared.config.close_timeout_ms);
@@ -66,7 +66,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let failure = ending.failure();
         match ending.setting() {
             // The line below names it.
-            Some(setting) if failure.is_some() => tenant.metrics.limit(setting),
+            Some(setting) if failure.is_some() => tenant.metrics.by_label.limit(setting),
             Some(setting) => tenant.limit(setting),
             None => {}
         }

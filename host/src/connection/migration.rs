@@ -34,16 +34,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// What follows from the plugin's having been replaced. One that sleeps moves at
     /// its next event.
     pub(super) fn replaced(&self) -> Option<Event> {
-        match self.shared.successor.get()? {
+        match self.shared.successor()? {
             Successor::Drain => Some(Event::End(Ending::Replaced)),
-            Successor::Migrate(_) if self.guest.is_awake() => Some(Event::Replaced),
-            Successor::Migrate(_) | Successor::Keep => None,
+            Successor::Migrate(_) => self.guest.is_awake().then_some(Event::Replaced),
+        }
+    }
+
+    /// The version that it is to move to. None: it stays with its own.
+    pub(super) fn newest(&self) -> Option<Arc<Shared>> {
+        if self.seldom.as_ref().is_some_and(|seldom| seldom.stays) {
+            return None;
+        }
+        match self.shared.successor()? {
+            Successor::Migrate(to) => Some(to),
+            Successor::Drain => None,
         }
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
-    /// Moves to the version that is to serve it, past those between, or stays.
+    /// Moves to the version that is to serve it, or stays. There may be a newer one by
+    /// then.
     ///
     /// # Errors
     /// The handler is lost.
@@ -56,7 +67,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     self.mailbox.set_takes_mail(options.callbacks.contains(Callbacks::INFO));
                     self.options = options;
                     self.shared.move_to(to);
-                    self.shared.plugin.tenant.metrics.migrated(true);
+                    self.shared.plugin.tenant.metrics.by_label.migrated(true);
                     let plugin = &self.shared.plugin;
                     tracing::debug!(plugin = %plugin.name, connection = %self.mailbox.id, digest = %plugin.digest, "moved to another version");
                 }
@@ -70,15 +81,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         Ok(())
     }
 
-    /// The last of those that are to serve it, one after the other.
-    fn newest(&self) -> Option<Arc<Shared>> {
-        let mut newest = self.shared.moves_to()?;
-        while let Some(next) = newest.moves_to() {
-            newest = next;
-        }
-        self.seldom.as_ref().is_none_or(|seldom| !seldom.stays).then(|| newest.clone())
-    }
-
     async fn move_to(&mut self, to: &Shared) -> Result<Options, Stays> {
         let request = self.seldom.as_ref().and_then(|seldom| seldom.request.as_ref());
         let request = request.ok_or(Stays::NoRequest)?;
@@ -89,7 +91,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     fn stays(&mut self, why: &Stays) {
         self.seldom.get_or_insert_default().stays = true;
         let plugin = &self.shared.plugin;
-        plugin.tenant.metrics.migrated(false);
+        plugin.tenant.metrics.by_label.migrated(false);
         if let Stays::Refused(Refused::NoState) = why {
             tracing::debug!(plugin = %plugin.name, connection = %self.mailbox.id, digest = %plugin.digest, "stays with its version: {why}");
         } else if let Some(others) = plugin.tenant.failure("migration") {

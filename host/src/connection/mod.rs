@@ -111,7 +111,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let takes_mail = options.callbacks.contains(Callbacks::INFO);
         let mailbox = Arc::new(Mailbox::new(id, shared.plugin.tenant.clone(), takes_mail));
         shared.hub.join(&mailbox);
-        if shared.successor.get().is_some() {
+        if shared.successor().is_some() {
             mailbox.replaced();
         }
         let wire = Wire::new(stream, &early, &options, agreed.as_ref(), &shared.config);
@@ -147,7 +147,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     }
 
     async fn handle(&mut self, event: Event) -> Result<(), Ending> {
-        if self.shared.moves_to().is_some() && event.is_for_handler() {
+        if event.is_for_handler() && self.newest().is_some() {
             Box::pin(self.migrate()).await?;
         }
         match event {

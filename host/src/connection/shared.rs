@@ -2,12 +2,13 @@
 
 use std::{
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicBool, AtomicUsize},
     },
     time::Duration,
 };
 
+use arc_swap::ArcSwapOption;
 use tokio::time::timeout;
 
 use super::Places;
@@ -34,16 +35,16 @@ pub struct Shared {
     pub places: Arc<Places>,
     /// How many connections this version has, those that are opening or closing too.
     pub connections: AtomicUsize,
-    /// What became of this version of the plugin, once it was replaced.
-    pub successor: OnceLock<Successor>,
+    /// What becomes of this version's connections, once it was replaced.
+    pub successor: ArcSwapOption<Successor>,
     /// Whether it was said that the handler picks no subprotocol.
     pub picks_none_said: AtomicBool,
 }
 
-/// What is to become of the connections of a version that was replaced.
+/// What is to become of the connections of a version that was replaced, if they don't
+/// live out their lives.
+#[derive(Clone)]
 pub enum Successor {
-    /// They live out their lives.
-    Keep,
     /// They are closed.
     Drain,
     /// They move to this one.
@@ -51,12 +52,17 @@ pub enum Successor {
 }
 
 impl Shared {
-    /// The version that connections of this one move to.
+    /// What becomes of its connections.
     #[must_use]
-    pub fn moves_to(&self) -> Option<&Arc<Self>> {
-        match self.successor.get() {
-            Some(Successor::Migrate(to)) => Some(to),
-            _ => None,
+    pub fn successor(&self) -> Option<Successor> {
+        self.successor.load().as_deref().cloned()
+    }
+
+    /// Has its connections do this, once they look. What is drained stays so: it was to
+    /// have none any more.
+    pub fn succeed(&self, successor: Successor) {
+        if !matches!(self.successor.load().as_deref(), Some(Successor::Drain)) {
+            self.successor.store(Some(Arc::new(successor)));
         }
     }
 

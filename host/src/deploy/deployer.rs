@@ -8,7 +8,7 @@ use super::reload::{Change, ReloadError};
 use crate::{
     config::{Configuration, HostKeys, PluginConfig},
     connection::MemoryBound,
-    plugin::{Loader, Plugin, Source},
+    plugin::{Digest, Loader, Plugin, Source},
     server::{Sites, routes::Pattern},
 };
 
@@ -21,7 +21,7 @@ pub(super) struct Deployer {
 
 /// What a version that is served was made of.
 struct Version {
-    digest: [u8; 32],
+    digest: Digest,
     config: PluginConfig,
 }
 
@@ -58,6 +58,11 @@ impl Deployer {
         Ok(Change::Deployed { digest })
     }
 
+    /// Whether this plugin is served.
+    pub(super) fn serves(&self, name: &str) -> bool {
+        self.served.contains_key(name)
+    }
+
     /// Serves a plugin no more. False: it was not served.
     pub(super) fn remove(&mut self, name: &str) -> bool {
         self.served.remove(name);
@@ -84,8 +89,9 @@ impl Deployer {
         let reread = self.loader.configuration.reread();
         let (configuration, needs_restart) = reread.map_err(|error| wrong(error.into()))?;
         let opened = self.loader.stores.open_new(configuration.stores(), configuration.host());
-        opened.map_err(|error| wrong(error.into()))?;
+        let opened = opened.map_err(|error| wrong(error.into()))?;
         apply(configuration.keys()).map_err(wrong)?;
+        self.loader.stores.add(opened);
         self.loader.configuration = configuration;
         Ok(needs_restart)
     }

@@ -11,7 +11,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::{
     deployer::Deployer,
-    directory::Directory,
+    directory::{Directory, Listed},
     project::Project,
     reload::{Reload, ReloadError, Reloaded, Reloads},
 };
@@ -110,12 +110,18 @@ impl Deployments {
         &mut self,
         apply: impl Fn(&HostKeys) -> Result<()>,
     ) -> Result<Reload, ReloadError> {
+        // All that can be refused comes first.
+        let listed = match &self.from {
+            From::Directory(directory) => directory.list().await,
+            From::File(_) | From::Project(_) => Ok(Listed::new()),
+        };
+        let listed = listed.map_err(|error| ReloadError::Directory(format!("{error:#}")))?;
         let needs_restart = self.deployer.reread(apply)?;
         let plugins = match &mut self.from {
             From::Directory(directory) => {
-                let plugins = directory.reload(&mut self.deployer).await;
+                let plugins = directory.reload(listed, &mut self.deployer).await;
                 directory.warn_of_tables(&self.deployer);
-                plugins.map_err(|error| ReloadError::Directory(format!("{error:#}")))?
+                plugins
             }
             From::File(path) => {
                 let plugin = plugin_name(path);

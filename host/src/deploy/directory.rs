@@ -11,12 +11,12 @@ use anyhow::{Context as _, Result, bail};
 use super::{
     deployer::Deployer,
     reload::{Change, Reloaded},
-    stamp::Stamp,
 };
 use crate::{
     config::{Origin, plugin_name},
     observe::Seldom,
-    server::routes::Pattern,
+    server::{DeployError, routes::Pattern},
+    stamp::Stamp,
 };
 
 /// The longest name that a plugin can have.
@@ -33,9 +33,16 @@ pub(super) struct Directory {
     unreadable_said: Seldom,
 }
 
+/// A plugin's files: the component, and its configuration if there is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamps {
+    component: Stamp,
+    configuration: Option<Stamp>,
+}
+
 /// A plugin's files, as they were last seen.
 struct Found {
-    stamp: Stamp,
+    stamps: Stamps,
     /// What was done about them.
     done: Done,
 }
@@ -46,9 +53,12 @@ enum Done {
     Nothing,
     /// They were loaded, or refused.
     Tried,
+    /// They were refused for the sake of what else is served.
+    NoPlace,
 }
 
-type Listed = BTreeMap<String, (PathBuf, Stamp)>;
+/// The plugins in a directory, by name.
+pub(super) type Listed = BTreeMap<String, (PathBuf, Stamps)>;
 
 impl Directory {
     /// # Errors
@@ -86,14 +96,15 @@ impl Directory {
         };
         self.forget(&listed, deployer);
         let mut refusals = Refusals::default();
-        for (name, (path, stamp)) in listed {
+        for (name, (path, stamps)) in listed {
             match self.found.get(&name) {
-                Some(found) if found.stamp == stamp && found.done == Done::Tried => {}
-                Some(found) if found.stamp == stamp => {
-                    let deployed = self.deploy(&name, &path, stamp, deployer).await;
-                    refusals.say(&name, &deployed, deployer);
+                Some(found) if found.stamps == stamps => {
+                    if found.done == Done::Nothing {
+                        let deployed = self.deploy(&name, &path, stamps, deployer).await;
+                        refusals.say(&name, &deployed, deployer);
+                    }
                 }
-                _ => _ = self.found.insert(name, Found { stamp, done: Done::Nothing }),
+                _ => _ = self.found.insert(name, Found { stamps, done: Done::Nothing }),
             }
         }
         refusals.say_others();
@@ -101,18 +112,21 @@ impl Directory {
 
     /// The same, of every plugin whose file or configuration is another one. Nobody
     /// who asks for it is still writing.
-    pub(super) async fn reload(&mut self, deployer: &mut Deployer) -> Result<Vec<Reloaded>> {
-        let listed = self.list().await?;
+    pub(super) async fn reload(
+        &mut self,
+        listed: Listed,
+        deployer: &mut Deployer,
+    ) -> Vec<Reloaded> {
         let mut all = self.forget(&listed, deployer);
         let mut refusals = Refusals::default();
-        for (plugin, (path, stamp)) in listed {
-            let deployed = self.deploy(&plugin, &path, stamp, deployer).await;
+        for (plugin, (path, stamps)) in listed {
+            let deployed = self.deploy(&plugin, &path, stamps, deployer).await;
             refusals.say(&plugin, &deployed, deployer);
             all.push(Reloaded { plugin, result: deployed.map_err(|error| format!("{error:#}")) });
         }
         refusals.say_others();
         all.sort_by(|a, b| a.plugin.cmp(&b.plugin));
-        Ok(all)
+        all
     }
 
     /// Says which tables of the configuration are of no effect.
@@ -124,7 +138,11 @@ impl Directory {
         }
     }
 
-    async fn list(&self) -> Result<Listed> {
+    /// What is there.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub(super) async fn list(&self) -> Result<Listed> {
         let path = self.path.clone();
         let listed = tokio::task::spawn_blocking(move || list(&path)).await;
         let listed = listed.map_err(io::Error::other).flatten();
@@ -139,6 +157,7 @@ impl Directory {
         for plugin in gone {
             self.found.remove(&plugin);
             if deployer.remove(&plugin) {
+                self.try_again();
                 removed.push(Reloaded { plugin, result: Ok(Change::Removed) });
             }
         }
@@ -149,12 +168,26 @@ impl Directory {
         &mut self,
         name: &str,
         path: &Path,
-        stamp: Stamp,
+        stamps: Stamps,
         deployer: &mut Deployer,
     ) -> Result<Change> {
+        let replaces = deployer.serves(name);
         let deployed = deployer.deploy(path, default_routes).await;
-        self.found.insert(name.to_owned(), Found { stamp, done: Done::Tried });
+        if replaces && matches!(deployed, Ok(Change::Deployed { .. })) {
+            self.try_again();
+        }
+        let no_place = deployed.as_ref().is_err_and(anyhow::Error::is::<DeployError>);
+        let done = if no_place { Done::NoPlace } else { Done::Tried };
+        self.found.insert(name.to_owned(), Found { stamps, done });
         deployed
+    }
+
+    /// Something is served no more, or on other routes: there may be a place for those
+    /// who had none.
+    fn try_again(&mut self) {
+        for found in self.found.values_mut().filter(|found| found.done == Done::NoPlace) {
+            found.done = Done::Nothing;
+        }
     }
 }
 
@@ -197,8 +230,11 @@ impl Refusals {
     }
 }
 
-/// `/NAME` and below.
-fn default_routes(name: &str) -> Result<Vec<Pattern>> {
+/// What a plugin serves that is given no routes: `/NAME` and below.
+///
+/// # Errors
+/// A name that is no part of a path.
+pub fn default_routes(name: &str) -> Result<Vec<Pattern>> {
     let simple = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte));
     if !simple {
         bail!("its name, {name:?}, is no part of a path: give its `routes`, or another name");
@@ -224,8 +260,9 @@ fn list(directory: &Path) -> io::Result<Listed> {
         let is_plugin = path.extension().is_some_and(|extension| extension == "wasm")
             && !name.starts_with('.')
             && name.len() <= NAME_MAX_BYTES;
-        if is_plugin && let Some(stamp) = Stamp::of(&path) {
-            listed.insert(name, (path, stamp));
+        if is_plugin && let Some(component) = Stamp::of(&path) {
+            let configuration = Stamp::of(&path.with_extension("toml"));
+            listed.insert(name, (path, Stamps { component, configuration }));
         }
     }
     Ok(listed)

@@ -103,6 +103,10 @@ impl Store {
     }
 }
 
+/// Stores that were declared and opened.
+#[derive(Debug)]
+pub struct Opened(BTreeMap<String, Arc<Store>>);
+
 /// All stores of the host.
 #[derive(Debug, Default)]
 pub struct Stores {
@@ -121,11 +125,12 @@ impl Stores {
         config: &Config,
     ) -> Result<Self, OpenError> {
         let stores = Self::default();
-        stores.open_new(declared, config)?;
+        stores.add(stores.open_new(declared, config)?);
         Ok(stores)
     }
 
-    /// Opens those that are declared and not open yet: all of them, or none.
+    /// Opens those that are declared and not open yet: all of them, or none. They are no
+    /// plugin's before they are [added](Self::add).
     ///
     /// # Errors
     /// A file can't be used.
@@ -133,8 +138,8 @@ impl Stores {
         &self,
         declared: &BTreeMap<String, StoreConfig>,
         config: &Config,
-    ) -> Result<(), OpenError> {
-        let mut open = self.declared.lock().unwrap_or_else(PoisonError::into_inner);
+    ) -> Result<Opened, OpenError> {
+        let open = self.declared.lock().unwrap_or_else(PoisonError::into_inner);
         let mut new = BTreeMap::new();
         for (name, StoreConfig { path, max_bytes }) in declared {
             if open.contains_key(name) {
@@ -147,8 +152,12 @@ impl Stores {
             };
             new.insert(name.clone(), Arc::new(store));
         }
-        open.extend(new);
-        Ok(())
+        Ok(Opened(new))
+    }
+
+    /// Adds those that were opened.
+    pub fn add(&self, Opened(new): Opened) {
+        self.declared.lock().unwrap_or_else(PoisonError::into_inner).extend(new);
     }
 
     /// Those that are declared, empty and in memory: their files are left alone.

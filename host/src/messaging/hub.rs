@@ -4,11 +4,8 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, OnceLock,
-        atomic::{
-            AtomicBool, AtomicU64,
-            Ordering::{Relaxed, SeqCst},
-        },
+        Arc, OnceLock, Weak,
+        atomic::{AtomicBool, Ordering::SeqCst},
     },
     time::Instant,
 };
@@ -49,7 +46,6 @@ pub struct Hub {
     /// Of those of this node's connections that have any.
     ties: DashMap<ConnectionId, Box<Tied>>,
     remote: OnceLock<Arc<dyn Remote>>,
-    dropped: AtomicU64,
     going_down: AtomicBool,
 }
 
@@ -81,7 +77,6 @@ impl Hub {
             watches: Watches::default(),
             ties: DashMap::new(),
             remote: OnceLock::new(),
-            dropped: AtomicU64::new(0),
             going_down: AtomicBool::new(false),
         }
     }
@@ -174,12 +169,6 @@ impl Hub {
         self.connections.is_empty()
     }
 
-    /// How many messages and frames found no room in a mailbox so far.
-    #[must_use]
-    pub fn dropped(&self) -> u64 {
-        self.dropped.load(Relaxed)
-    }
-
     /// A connection's mailbox, taken out: nothing is done under the map's lock.
     #[must_use]
     pub fn find(&self, id: ConnectionId) -> Option<Arc<Mailbox>> {
@@ -188,17 +177,13 @@ impl Hub {
 
     /// Sends a message to one connection from outside. None: there is no such one.
     pub fn send_from_outside(&self, to: ConnectionId, payload: Bytes) -> Option<Left> {
-        let left = self.find(to)?.leave(Mail::Operator { payload });
-        self.count(left);
-        Some(left)
+        Some(self.find(to)?.leave(Mail::Operator { payload }))
     }
 
     /// Sends a frame to one connection's socket from outside. None: there is no such
     /// one.
     pub fn send_frame_from_outside(&self, to: ConnectionId, frame: SharedFrame) -> Option<Left> {
-        let left = self.find(to)?.leave_frame(frame);
-        self.count(left);
-        Some(left)
+        Some(self.find(to)?.leave_frame(frame))
     }
 
     /// Subscribes to the topics that match a pattern; where it is one topic's name, with
@@ -260,29 +245,18 @@ impl Hub {
         page.into_values().collect()
     }
 
-    /// All connections that there are now.
+    /// All connections that there are now, kept by nobody: to go through them may take
+    /// hours.
     #[must_use]
-    pub fn all(&self) -> Vec<Arc<Mailbox>> {
-        self.connections.iter().map(|mailbox| mailbox.clone()).collect()
+    pub fn all(&self) -> Vec<Weak<Mailbox>> {
+        self.connections.iter().map(|mailbox| Arc::downgrade(&mailbox)).collect()
     }
 
     /// Tells every connection that comes from now on that the host is going down, and
     /// returns those that are to be told: all that there are.
-    pub fn shut_down(&self) -> Vec<Arc<Mailbox>> {
+    pub fn shut_down(&self) -> Vec<Weak<Mailbox>> {
         self.going_down.store(true, SeqCst);
         self.all()
-    }
-
-    pub(super) fn count(&self, left: Left) {
-        if left == Left::Dropped {
-            self.count_dropped(1);
-        }
-    }
-
-    pub(super) fn count_dropped(&self, count: usize) {
-        if count > 0 {
-            self.dropped.fetch_add(count as u64, Relaxed);
-        }
     }
 }
 

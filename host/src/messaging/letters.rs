@@ -102,9 +102,7 @@ impl Hub {
 
     /// Leaves a message. None: there is no such connection.
     fn deliver(&self, to: ConnectionId, mail: Mail) -> Option<Left> {
-        let left = self.find(to)?.leave(mail);
-        self.count(left);
-        Some(left)
+        Some(self.find(to)?.leave(mail))
     }
 
     /// It is noted first, and then looked whether the connection is there: one that

@@ -129,7 +129,7 @@ impl Mailbox {
     pub fn leave(&self, mail: Mail) -> Left {
         let mut inside = self.lock();
         if inside.closed || !self.takes_mail.load(Ordering::Relaxed) {
-            return Left::Dropped;
+            return self.dropped();
         }
         let waiting = inside.waiting.get_or_insert_default();
         let Err(setting) = self.push(waiting, mail) else {
@@ -138,6 +138,11 @@ impl Mailbox {
         };
         drop(inside);
         self.tenant.limit(setting);
+        self.dropped()
+    }
+
+    fn dropped(&self) -> Left {
+        self.tenant.metrics.mail_dropped.inc();
         Left::Dropped
     }
 
@@ -203,13 +208,13 @@ impl Mailbox {
     pub fn leave_frame(&self, frame: SharedFrame) -> Left {
         let mut inside = self.lock();
         if inside.closed || inside.frames_lost {
-            return Left::Dropped;
+            return self.dropped();
         }
         let waiting = inside.waiting.get_or_insert_default();
         let bytes = waiting.frame_bytes + frame_bytes(&frame);
         if bytes > self.tenant.config.send_queue_max_bytes {
             self.no_room(inside);
-            return Left::Dropped;
+            return self.dropped();
         }
         waiting.frame_bytes = bytes;
         waiting.frames.push_back(frame);

@@ -115,7 +115,7 @@ impl Hub {
     async fn tell(&self, told: Told) {
         for batch in told.messages.batches() {
             for mailbox in batch {
-                self.count(mailbox.leave(told.mail()));
+                mailbox.leave(told.mail());
             }
             consume_budget().await;
         }
@@ -125,7 +125,7 @@ impl Hub {
         let frame = told.frame();
         for batch in told.frames.batches() {
             for mailbox in batch {
-                self.count(mailbox.leave_frame(frame.clone()));
+                mailbox.leave_frame(frame.clone());
             }
             consume_budget().await;
         }

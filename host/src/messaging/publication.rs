@@ -125,7 +125,6 @@ impl Hub {
                 consume_budget().await;
             }
         }
-        self.count_dropped(published.dropped);
         published
     }
 }

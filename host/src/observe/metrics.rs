@@ -32,7 +32,7 @@ pub use self::{
     connections::{Connections, InState},
     format::Format,
     histogram::{Durations, Histogram, Scale, Sizes},
-    plugin::{Direction, PluginMetrics, RequestResult},
+    plugin::{ByLabel, Direction, PluginMetrics, RequestResult},
     sharded::{Level, Sharded, Time},
     spans::Spans,
     totals::{HasTotals, Total},
@@ -106,6 +106,12 @@ impl Metrics {
         PluginMetrics::new(name, self.families.clone())
     }
 
+    /// Those of one plugin, or of what is none, that come to be with what they count.
+    #[must_use]
+    pub fn by_label(&self, name: &Arc<str>) -> ByLabel {
+        ByLabel::new(name, self.families.clone())
+    }
+
     /// Adds one that is looked up whenever the metrics are read.
     pub fn watch(
         &self,
@@ -171,10 +177,10 @@ mod tests {
     fn what_is_counted_is_named_by_plugin() {
         let metrics = Metrics::default();
         let chat = metrics.plugin(&"chat".into());
-        chat.limit("timers_max");
-        chat.request(RequestResult::NoRoom);
-        chat.closed("peer", Some(1000));
-        chat.failure("trap");
+        chat.by_label.limit("timers_max");
+        chat.by_label.request(RequestResult::NoRoom);
+        chat.by_label.closed("peer", Some(1000));
+        chat.by_label.failure("trap");
         chat.received.count(&Message::Text("hello".into()));
         chat.called("frames", Duration::from_micros(20));
         metrics.watch("snapshots", "Snapshots", Kind::Gauge, || 7);

@@ -1,5 +1,7 @@
 //! Whether a component is a plugin, by the names of its imports and exports.
 
+use std::sync::Arc;
+
 use wasmtime::{
     Engine,
     component::{
@@ -9,7 +11,7 @@ use wasmtime::{
 };
 
 use super::error::{NotGranted, Problem};
-use crate::{capabilities::Capabilities, hibernation, sandbox::template::HANDLER, tenant::Tenant};
+use crate::{capabilities::Capabilities, hibernation, sandbox::template::HANDLER};
 
 /// The functions of the handler.
 const FUNCTIONS: [&str; 7] = ["init", "opened", "frames", "info", "terminate", "save", "restore"];
@@ -55,9 +57,9 @@ impl Need {
         }
     }
 
-    fn refusal(self, imports: Vec<String>, tenant: &Tenant) -> NotGranted {
+    fn refusal(self, imports: Vec<String>, plugin: &Arc<str>) -> NotGranted {
         let grantable = |imports, line| {
-            let plugin = tenant.name.clone();
+            let plugin = plugin.clone();
             NotGranted::Grantable { imports, plugin, line }
         };
         match self {
@@ -84,21 +86,22 @@ pub(super) fn magic(bytes: &[u8]) -> Result<(), Problem> {
 pub(super) fn imports(
     component: &Component,
     rewritten: bool,
-    tenant: &Tenant,
+    plugin: &Arc<str>,
+    capabilities: &Capabilities,
 ) -> Result<Vec<String>, Problem> {
     let (granted, refused): (Vec<_>, Vec<_>) = component
         .component_type()
         .imports(component.engine())
         .map(|(name, _)| name.to_owned())
         .filter(|name| !(rewritten && name.starts_with(hibernation::PRIVATE)))
-        .partition(|name| Need::of(name).is_met_by(&tenant.capabilities));
+        .partition(|name| Need::of(name).is_met_by(capabilities));
     if refused.is_empty() {
         return Ok(granted);
     }
     let refusals = [Need::KeyValue, Need::Http, Need::Sockets, Need::Unknown].map(|need| {
         let names = refused.iter().filter(|name| Need::of(name) == need);
         let names: Vec<_> = names.cloned().collect();
-        (!names.is_empty()).then(|| need.refusal(names, tenant))
+        (!names.is_empty()).then(|| need.refusal(names, plugin))
     });
     Err(Problem::NotGranted(refusals.into_iter().flatten().collect()))
 }

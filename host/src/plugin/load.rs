@@ -1,20 +1,19 @@
 //! Reads, checks and compiles a plugin.
 
 use std::{
-    fmt::Write as _,
     path::{Path, PathBuf},
     pin::pin,
     sync::Arc,
     time::Duration,
 };
 
-use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
 use wasmtime::Engine;
 
 use super::{
     check,
     compile::{Artifact, Compiled, Compiler, load_code, off_thread},
+    digest::Digest,
     error::{LoadError, Problem},
     facts::Facts,
     file,
@@ -64,9 +63,9 @@ pub struct Source {
     /// What is in force for it.
     pub config: PluginConfig,
     /// SHA-256 of the file.
-    pub digest: [u8; 32],
+    pub digest: Digest,
     /// The file.
-    bytes: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
 }
 
 /// Loads plugins.
@@ -93,9 +92,11 @@ impl Loader {
         let wrong = |problem| self.wrong(&name, path, problem);
         let config = self.configuration.plugin(path).map_err(|error| wrong(error.into()))?;
         let (max_bytes, file) = (config.settings.component_max_bytes, path.to_owned());
-        let bytes = off_thread(move || file::read(&file, max_bytes)).await;
-        let bytes = bytes.and_then(|read| read).map_err(wrong)?;
-        let digest = Sha256::digest(&bytes).into();
+        let read = off_thread(move || {
+            let bytes = file::read(&file, max_bytes)?;
+            Ok((Digest::of(&bytes), bytes))
+        });
+        let (digest, bytes) = read.await.flatten().map_err(wrong)?;
         Ok(Source { path: path.to_owned(), name, config, bytes, digest })
     }
 
@@ -120,37 +121,38 @@ impl Loader {
     /// Not logged as a limit that was hit: the error is told anyway.
     fn wrong(&self, name: &Arc<str>, path: &Path, problem: Problem) -> LoadError {
         if let Some(limit) = problem.limit() {
-            self.metrics.plugin(name).limit(limit);
+            self.metrics.by_label(name).limit(limit);
         }
         LoadError { path: path.to_owned(), problem }
     }
 
     async fn plugin(&self, source: Source) -> Result<Plugin, Problem> {
-        let Source { name, config, bytes, digest, .. } = &source;
-        let PluginConfig { settings, routes, history, .. } = config;
-        let capabilities = Capabilities::open(name, config, &self.stores)?;
-        let (settings, history) = (settings.clone(), history.clone());
-        let tenant = Tenant::new(name.clone(), settings, capabilities, history, &self.metrics);
+        let Source { name, config, digest, bytes, .. } = &source;
         check::magic(bytes)?;
-        let (file_bytes, digest, routes) = (bytes.len(), *digest, routes.clone());
+        let (name, digest, file_bytes) = (name.clone(), *digest, bytes.len());
+        let PluginConfig { settings, routes, history, .. } = config.clone();
+        let capabilities = Capabilities::open(&name, config, &self.stores)?;
         let Compiled { artifact, component } =
-            self.compiler.compile(&self.engine, &tenant, &self.metrics, source.bytes).await?;
+            self.compiler.compile(&self.engine, &self.metrics, source).await?;
         check::exports(&component)?;
         let compiled = &artifact.facts;
+        let imports = check::imports(&component, compiled.rewritten.is_ok(), &name, &capabilities)?;
         let facts = Facts {
             file_bytes,
             code_bytes: artifact.len_bytes(),
             core_modules: compiled.core_modules,
             layout: compiled.rewritten.as_ref().ok().cloned(),
-            imports: check::imports(&component, compiled.rewritten.is_ok(), &tenant)?,
+            imports,
         };
+        // Not before: its series are for ever.
+        let tenant = Tenant::new(name, settings, capabilities, history, &self.metrics);
         let engine = unpooled(self.configuration.host());
         let baseline = baseline(engine, artifact, digest, tenant.config.clone());
         let template = Template::new(tenant.clone(), &component, baseline).await?;
         Ok(Plugin {
             name: tenant.name.clone(),
             routes,
-            digest: hexadecimal(&digest),
+            digest: digest.to_string(),
             tenant,
             facts: Arc::new(facts),
             template,
@@ -163,11 +165,11 @@ impl Loader {
 async fn baseline(
     engine: wasmtime::Result<Engine>,
     artifact: Arc<Artifact>,
-    version: [u8; 32],
+    version: Digest,
     config: Arc<Config>,
 ) -> Result<Baseline, Unfit> {
     let layout = artifact.facts.rewritten.clone()?;
-    let id = *version.first_chunk().expect("a SHA-256 has 32 bytes");
+    let id = *version.bytes().first_chunk().expect("a SHA-256 has 32 bytes");
     let unreadable = |error| Unfit::Unreadable(format!("{error:#}"));
     let engine = engine.map_err(unreadable)?;
     let (own, limits) = (engine.clone(), Limits::new(&config));
@@ -194,27 +196,25 @@ async fn interrupting<T>(engine: &Engine, wait: Duration, work: impl Future<Outp
     }
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{config::Grants, messaging::Rules};
 
     const LOOPS: &str = r#"(component
         (core module $m (func $s (loop (br 0))) (start $s))
         (core instance (instantiate $m)))"#;
 
-    async fn compiled(config: &Config) -> (Engine, Arc<Tenant>, Arc<Artifact>) {
+    async fn compiled(config: &Config) -> (Engine, Arc<Config>, Arc<Artifact>) {
         let (engine, metrics) = (unpooled(config).unwrap(), Metrics::default());
-        let tenant = Tenant::test(config.clone());
-        let component = wat::parse_str(LOOPS).unwrap();
-        let compiled = Compiler::in_process().compile(&engine, &tenant, &metrics, component).await;
-        (engine, tenant, compiled.ok().unwrap().artifact)
+        let settings = Arc::new(config.clone());
+        let (grants, history) = (Grants::default(), Rules::default());
+        let config = PluginConfig { settings: settings.clone(), grants, routes: None, history };
+        let bytes = wat::parse_str(LOOPS).unwrap();
+        let (path, name, digest) = (PathBuf::new(), "test".into(), Digest::of(&bytes));
+        let source = Source { path, name, config, digest, bytes };
+        let compiled = Compiler::in_process().compile(&engine, &metrics, source).await;
+        (engine, settings, compiled.ok().unwrap().artifact)
     }
 
     fn is_interrupted(unfit: &Unfit) {
@@ -228,8 +228,8 @@ mod tests {
     async fn a_fresh_instance_that_never_ends_holds_up_no_load() {
         let mut config = Config::default();
         config.set("callback_wait_max_ms=1").unwrap();
-        let (engine, tenant, artifact) = compiled(&config).await;
-        let captured = baseline(Ok(engine), artifact, [0; 32], tenant.config.clone());
+        let (engine, config, artifact) = compiled(&config).await;
+        let captured = baseline(Ok(engine), artifact, Digest::of(b""), config);
         is_interrupted(&captured.await.unwrap_err());
     }
 

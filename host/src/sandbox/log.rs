@@ -119,7 +119,7 @@ impl GuestLog {
         let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = budget.take(self.tenant.config.log_lines_max_per_second);
         if taken.is_none() {
-            self.tenant.metrics.limit(setting);
+            self.tenant.metrics.by_label.limit(setting);
         }
         taken
     }

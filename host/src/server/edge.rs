@@ -8,14 +8,14 @@ use hyper::{
 };
 use ipnet::IpNet;
 
+use super::AllowedOrigin;
 use crate::connection::PeerKey;
 
 /// The operator's say in it.
 #[derive(Clone, Debug, Default)]
 pub struct Edge {
-    /// The origins whose pages may open WebSockets, as browsers send them
-    /// (`https://example.com`); none: every one may.
-    pub origins: Vec<String>,
+    /// The origins whose pages may open WebSockets; none: every one may.
+    pub origins: Vec<AllowedOrigin>,
     /// The networks of proxies that are believed what they say of a client's
     /// address.
     pub proxies: Vec<IpNet>,
@@ -43,9 +43,7 @@ impl Edge {
     /// Whether a page of this origin may open a WebSocket (RFC 6455, 10.2). What
     /// is no browser sends no origin, and may.
     pub(super) fn allows_origin(&self, headers: &HeaderMap) -> bool {
-        let allowed = |origin: &[u8]| {
-            self.origins.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(origin))
-        };
+        let allowed = |origin: &[u8]| self.origins.iter().any(|known| known.is(origin));
         self.origins.is_empty()
             || headers.get_all(ORIGIN).iter().all(|origin| allowed(origin.as_bytes()))
     }
@@ -193,9 +191,10 @@ mod tests {
 
     #[test]
     fn origins_are_named_or_all_may() {
-        let edge = Edge { origins: vec!["https://example.com".into()], ..Edge::default() };
+        let edge =
+            Edge { origins: vec!["https://example.com".parse().unwrap()], ..Edge::default() };
         assert!(edge.allows_origin(&headers(&[])));
-        assert!(edge.allows_origin(&headers(&[("origin", "HTTPS://example.com")])));
+        assert!(edge.allows_origin(&headers(&[("origin", "https://example.com")])));
         assert!(!edge.allows_origin(&headers(&[("origin", "https://example.com.evil.test")])));
         let both = [("origin", "https://example.com"), ("origin", "null")];
         assert!(!edge.allows_origin(&headers(&both)));

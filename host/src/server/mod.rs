@@ -1,8 +1,11 @@
 //! The listener: accepts sockets, speaks HTTP, makes WebSockets of requests.
 
+mod allowed_origin;
 mod body;
 mod edge;
 mod http;
+mod init;
+mod opening;
 mod pieces;
 mod proxy_protocol;
 mod request;
@@ -28,6 +31,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::{
+    allowed_origin::AllowedOrigin,
     edge::{Edge, ProxyHeader},
     sites::{Common, DeployError, Served, Site, Sites},
 };
@@ -39,8 +43,7 @@ use self::{
 use crate::{
     config::Config,
     connection::Place,
-    observe::{Metrics, Seldom, Traces},
-    tenant::Tenant,
+    observe::{Metrics, Seldom, Traces, metrics::ByLabel},
 };
 
 /// How long accepting rests when the system has no more sockets to give.
@@ -50,8 +53,8 @@ const ACCEPT_REST: Duration = Duration::from_millis(100);
 pub struct Host {
     config: Arc<Config>,
     sites: Arc<Sites>,
-    /// Whom that is counted for which is no plugin's.
-    nobody: Arc<Tenant>,
+    /// What is no plugin's.
+    nobody: ByLabel,
     tls: Option<Tls>,
     edge: RwLock<Arc<Edge>>,
     metrics: Arc<Metrics>,
@@ -66,6 +69,7 @@ pub struct Host {
     no_room_said: Seldom,
     accept_failed_said: Seldom,
     header_refused_said: Seldom,
+    limit_said: Seldom,
 }
 
 impl Host {
@@ -80,7 +84,7 @@ impl Host {
         traces: Option<Traces>,
     ) -> Arc<Self> {
         Arc::new(Self {
-            nobody: Tenant::nobody(config.clone(), &metrics),
+            nobody: metrics.by_label(&"".into()),
             config,
             sites,
             tls,
@@ -93,6 +97,7 @@ impl Host {
             no_room_said: Seldom::default(),
             accept_failed_said: Seldom::default(),
             header_refused_said: Seldom::default(),
+            limit_said: Seldom::default(),
         })
     }
 
@@ -112,7 +117,7 @@ impl Host {
     }
 
     /// Accepts connections until [`stop`](Self::stop).
-    pub async fn listen(self: &Arc<Self>, listener: TcpListener) {
+    pub async fn listen(self: Arc<Self>, listener: TcpListener) {
         loop {
             let accepted = tokio::select! {
                 () = self.stopping.cancelled() => return,
@@ -142,7 +147,12 @@ impl Host {
                 let _ = stream.set_nodelay(true);
                 self.tasks.spawn(serve(self.clone(), stream, peer, SocketPlace::new(key, place)));
             }
-            Err(setting) => self.nobody.limit(setting),
+            Err(setting) => {
+                self.nobody.limit(setting);
+                if let Some(others) = self.limit_said.say() {
+                    tracing::warn!(limit = setting, others, "a limit was hit");
+                }
+            }
         }
     }
 

@@ -109,13 +109,13 @@ pub(super) fn of_handler(
 pub(super) fn headers(fields: &[(String, Vec<u8>)], tenant: &Tenant) -> Result<HeaderMap, String> {
     let (count, max) = (fields.len(), tenant.config.headers_max);
     if count > max {
-        tenant.metrics.limit("headers_max");
+        tenant.metrics.by_label.limit("headers_max");
         return Err(format!("{count} header fields, and {max} are allowed (headers_max)"));
     }
     let bytes: usize = fields.iter().map(|(name, value)| name.len() + value.len()).sum();
     let max = tenant.config.header_max_bytes;
     if bytes > max {
-        tenant.metrics.limit("header_max_bytes");
+        tenant.metrics.by_label.limit("header_max_bytes");
         return Err(format!(
             "header fields of {bytes} bytes, and {max} are allowed (header_max_bytes)"
         ));

@@ -27,6 +27,9 @@ enum Host {
     Below(String),
 }
 
+/// What the router calls all that is below. No route can have a parameter of this name.
+const BELOW: &str = "#";
+
 /// Why a pattern or a table of routes can't be.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum RouteError {
@@ -78,6 +81,9 @@ impl Pattern {
             None if valid(&host) => Host::Exactly(host),
             _ => return Err(wrong("its host is a name, or `*.` and a domain")),
         };
+        if name_of(&text[..slash]).len() < slash {
+            return Err(wrong("it is for its host whatever the port: leave the port out"));
+        }
         let (path, below) = match path.strip_suffix("/*") {
             Some(path) => (path, true),
             None => (path, false),
@@ -115,7 +121,7 @@ impl Pattern {
             return vec![path.clone()];
         }
         // A `{*…}` matches one character at least.
-        let mut paths = vec![format!("{path}/"), format!("{path}/{{*below}}")];
+        let mut paths = vec![format!("{path}/"), format!("{path}/{{*{BELOW}}}")];
         if !path.is_empty() {
             paths.push(path.clone());
         }
@@ -214,7 +220,7 @@ impl<T> Routes<T> {
             let found = router.at(path).ok()?;
             let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
             let parameters = found.params.iter();
-            let parameters = parameters.filter(|(name, _)| *name != "below");
+            let parameters = parameters.filter(|(name, _)| *name != BELOW);
             Some(Found {
                 serves: &self.targets[*found.value].serves,
                 parameters: parameters
@@ -307,6 +313,9 @@ mod tests {
         assert_eq!(found.parameters, bound);
         assert_eq!(routes.find(None, "/rooms/a").unwrap().parameters, []);
         assert_eq!(serves(&routes, "x", "/rooms/a/b/c"), Some("all"));
+        let routes = self::routes(&[("deep", "[::1]/{below}/*")]).unwrap();
+        let found = routes.find(Some("[::1]:8080"), "/a/b/c").unwrap();
+        assert_eq!(found.parameters, [("below".into(), "a".into())]);
     }
 
     #[test]
@@ -326,6 +335,10 @@ mod tests {
             ("chat", "begins with `/`"),
             ("/a/*/b", "at the end"),
             ("/a?b", "no part of a path"),
+            ("/{#}", "no part of a path"),
+            ("example.com:8080/*", "leave the port out"),
+            ("*.example.com:8080/x", "leave the port out"),
+            ("[::1]:8080/x", "leave the port out"),
             ("a b/x", "a name"),
             ("*example.com/x", "a name"),
             ("/a/{", "`/a/{` is no route"),

@@ -4,12 +4,13 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, OnceLock, PoisonError, RwLock, Weak,
+        Arc, PoisonError, RwLock, Weak,
         atomic::{AtomicBool, AtomicUsize},
     },
     time::Duration,
 };
 
+use arc_swap::ArcSwapOption;
 use thiserror::Error;
 
 use super::{
@@ -157,22 +158,21 @@ impl Sites {
     }
 
     /// Serves a plugin. If one of this name was served, this is its new version, and
-    /// what becomes of its connections is the new one's to say (`on_deploy`).
+    /// what becomes of the connections of all others is the new one's to say
+    /// (`on_deploy`).
     ///
     /// # Errors
     /// [`DeployError`]: all is as before.
     pub fn deploy(&self, plugin: Plugin, patterns: &[Pattern]) -> Result<(), DeployError> {
         let mut inside = self.inside.write().unwrap_or_else(PoisonError::into_inner);
         let name = plugin.name.clone();
-        let before = inside.sites.get(&name).cloned();
-        let mut versions: Vec<_> = before.iter().flat_map(|site| site.versions.clone()).collect();
-        versions.retain(|version| version.strong_count() > 0);
-        if versions.len() >= plugin.tenant.config.versions_max {
-            return Err(DeployError::Versions(versions.len()));
+        let older = inside.sites.get(&name).map(Site::versions).unwrap_or_default();
+        if older.len() >= plugin.tenant.config.versions_max {
+            return Err(DeployError::Versions(older.len()));
         }
-        let hub = before.as_ref().map_or_else(Arc::default, |site| site.current.hub.clone());
+        let hub = older.last().map_or_else(Arc::default, |before| before.hub.clone());
         let current = self.shared(plugin, hub);
-        versions.push(Arc::downgrade(&current));
+        let versions = older.iter().chain([&current]).map(Arc::downgrade).collect();
         let site = Site { patterns: patterns.into(), current: current.clone(), versions };
         let mut sites = inside.sites.clone();
         sites.insert(name, site);
@@ -180,15 +180,14 @@ impl Sites {
         (inside.sites, inside.routes) = (sites, routes);
         drop(inside);
         current.hub.configure(&current.plugin.tenant);
-        if let Some(Site { current: before, .. }) = before {
-            replace(
-                &before,
-                match current.config.on_deploy {
-                    OnDeploy::Keep => Successor::Keep,
-                    OnDeploy::Drain => Successor::Drain,
-                    OnDeploy::Migrate => Successor::Migrate(current),
-                },
-            );
+        match current.config.on_deploy {
+            // Who was to move moves all the same, to where it was to.
+            OnDeploy::Keep => {}
+            OnDeploy::Drain => drain(&older, &current),
+            OnDeploy::Migrate => {
+                let successor = || Successor::Migrate(current.clone());
+                replace(&older, successor, &current.hub, Duration::ZERO);
+            }
         }
         Ok(())
     }
@@ -203,9 +202,7 @@ impl Sites {
         inside.removed.retain(|(_, hub)| hub.strong_count() > 0);
         inside.removed.push((name.into(), Arc::downgrade(&site.current.hub)));
         drop(inside);
-        for version in site.versions.iter().filter_map(Weak::upgrade) {
-            replace(&version, Successor::Drain);
-        }
+        drain(&site.versions(), &site.current);
         true
     }
 
@@ -253,7 +250,7 @@ impl Sites {
             snapshots,
             places,
             connections: AtomicUsize::new(0),
-            successor: OnceLock::new(),
+            successor: ArcSwapOption::empty(),
             picks_none_said: AtomicBool::new(false),
         })
     }
@@ -269,16 +266,15 @@ fn routes(sites: &BTreeMap<Arc<str>, Site>) -> Result<Routes<Arc<Shared>>, Route
     Ok(routes)
 }
 
-/// Has the connections of this version, and of those that move to it, do what the
-/// successor says. Those that come later, as they were being opened, see it too.
-fn replace(version: &Arc<Shared>, successor: Successor) {
-    let time = match &successor {
-        Successor::Keep => return,
-        Successor::Drain => Duration::from_millis(version.config.drain_ms),
-        Successor::Migrate(_) => Duration::ZERO,
-    };
-    // Set before: a version is replaced once, but may be removed after that.
-    let _ = version.successor.set(successor);
-    let mailboxes = version.hub.all();
-    tokio::spawn(spread::over(time, mailboxes, Mailbox::replaced));
+/// Closes the connections of these versions, over the newest one's time.
+fn drain(versions: &[Arc<Shared>], newest: &Shared) {
+    let time = Duration::from_millis(newest.config.drain_ms);
+    replace(versions, || Successor::Drain, &newest.hub, time);
+}
+
+/// Has the connections of these versions do what the successor says, over this time.
+/// Those that come later, as they were being opened, see it too.
+fn replace(versions: &[Arc<Shared>], successor: impl Fn() -> Successor, hub: &Hub, time: Duration) {
+    versions.iter().for_each(|version| version.succeed(successor()));
+    tokio::spawn(spread::over(time, hub.all(), Mailbox::replaced));
 }

@@ -2,7 +2,6 @@
 
 use std::{
     io,
-    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, RwLock},
     time::Duration,
@@ -21,6 +20,8 @@ use tokio_rustls::{
     },
     server::TlsStream,
 };
+
+use crate::stamp::Stamp;
 
 /// How often the files are looked at.
 const CHECK_INTERVAL: Duration = Duration::from_secs(2);
@@ -126,12 +127,12 @@ impl Source {
     fn take(&self, files: Files) -> Result<()> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let stamps = files.stamps();
-        self.current.set(files.read(&self.provider)?);
-        tracing::info!("certificate taken from {}", files.certificate.display());
+        self.read(&files)?;
         *known = Known { files, stamps };
         Ok(())
     }
 
+    /// Takes files that have changed. Nobody else takes any meanwhile.
     fn look(&self) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let stamps = known.files.stamps();
@@ -139,11 +140,15 @@ impl Source {
             return;
         }
         known.stamps = stamps;
-        let files = known.files.clone();
-        drop(known);
-        if let Err(error) = self.take(files) {
+        if let Err(error) = self.read(&known.files) {
             tracing::warn!("the certificate stays as it was: {error:#}");
         }
+    }
+
+    fn read(&self, files: &Files) -> Result<()> {
+        self.current.set(files.read(&self.provider)?);
+        tracing::info!("certificate taken from {}", files.certificate.display());
+        Ok(())
     }
 }
 
@@ -158,22 +163,12 @@ impl Files {
     }
 
     fn stamps(&self) -> Stamps {
-        [stamp(&self.certificate), stamp(&self.key)]
+        [Stamp::of(&self.certificate), Stamp::of(&self.key)]
     }
 }
 
-/// What changes when a file does: which it is (device and inode), when it was
-/// last changed (seconds, nanoseconds), and its length. That time, unlike the one
-/// of the content, can't be set back, as `cp -p` would. None: it isn't there.
-type Stamp = Option<(u64, u64, i64, i64, u64)>;
-
 /// Of the certificate, and of its key.
-type Stamps = [Stamp; 2];
-
-fn stamp(path: &Path) -> Stamp {
-    let file = std::fs::metadata(path).ok()?;
-    Some((file.dev(), file.ino(), file.ctime(), file.ctime_nsec(), file.len()))
-}
+type Stamps = [Option<Stamp>; 2];
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
     let context = || format!("can't read certificates from {}", path.display());
@@ -216,18 +211,6 @@ mod tests {
         replace(&files.certificate, &certified.cert.pem());
         replace(&files.key, &certified.signing_key.serialize_pem());
         certified.cert.der().clone()
-    }
-
-    #[test]
-    fn a_file_of_the_same_length_and_time_is_another() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("key.pem");
-        assert_eq!(stamp(&path), None);
-        replace(&path, "old");
-        let before = stamp(&path);
-        assert_eq!(stamp(&path), before);
-        replace(&path, "new");
-        assert_ne!(stamp(&path), before);
     }
 
     #[test]

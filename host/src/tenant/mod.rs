@@ -48,19 +48,7 @@ impl Tenant {
         history: Rules,
         metrics: &Metrics,
     ) -> Arc<Self> {
-        let tenant = Arc::new(Self::make(name, config, capabilities, history, metrics));
-        metrics.watch_plugin(Arc::downgrade(&tenant) as _);
-        tenant
-    }
-
-    fn make(
-        name: Arc<str>,
-        config: Arc<Config>,
-        capabilities: Capabilities,
-        history: Rules,
-        metrics: &Metrics,
-    ) -> Self {
-        Self {
+        let tenant = Arc::new(Self {
             metrics: metrics.plugin(&name),
             totals: Totals::new(&config),
             guest_target: GuestTarget::of(&name),
@@ -71,13 +59,9 @@ impl Tenant {
             config,
             capabilities,
             history,
-        }
-    }
-
-    /// Who stands for what is no plugin's.
-    #[must_use]
-    pub fn nobody(config: Arc<Config>, metrics: &Metrics) -> Arc<Self> {
-        Arc::new(Self::make("".into(), config, Capabilities::default(), Rules::default(), metrics))
+        });
+        metrics.watch_plugin(Arc::downgrade(&tenant) as _);
+        tenant
     }
 
     /// One with these settings, which is granted nothing.
@@ -103,7 +87,7 @@ impl Tenant {
     /// Something was refused because of a limit, by the setting's name: it is
     /// counted, and logged at most once a second.
     pub fn limit(&self, setting: &str) {
-        self.metrics.limit(setting);
+        self.metrics.by_label.limit(setting);
         if let Some(others) = self.limit_said.say() {
             tracing::warn!(plugin = %self.name, limit = setting, others, "a limit was hit");
         }
@@ -115,7 +99,7 @@ impl Tenant {
         let mut lines = self.log_lines.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = lines.take(self.config.plugin_log_lines_max_per_second);
         if taken.is_none() {
-            self.metrics.limit("plugin_log_lines_max_per_second");
+            self.metrics.by_label.limit("plugin_log_lines_max_per_second");
         }
         taken
     }
@@ -124,7 +108,7 @@ impl Tenant {
     /// were not since the last one that was: peers can make handlers fail as often
     /// as they like.
     pub fn failure(&self, reason: &'static str) -> Option<u64> {
-        self.metrics.failure(reason);
+        self.metrics.by_label.failure(reason);
         let mut lines = self.failure_lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.take(self.config.failure_lines_max_per_second)
     }

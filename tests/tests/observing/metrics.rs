@@ -2,12 +2,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs,
     io::Write as _,
     path::PathBuf,
     process::{Command, Stdio},
 };
 
-use wshost_tests::{Host, Mode};
+use tempfile::TempDir;
+use wshost_tests::{Host, Mode, guest};
 
 use crate::collector::Collector;
 
@@ -82,7 +84,7 @@ async fn the_docs_have_each_and_no_other() {
     let host = experienced(&collector).await;
     let told: BTreeSet<_> = types(&host.metrics("*/*").await).into_keys().collect();
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/observing.md");
-    let docs = std::fs::read_to_string(path).unwrap();
+    let docs = fs::read_to_string(path).unwrap();
     let rows = docs
         .lines()
         .filter(|line| line.starts_with("| `wshost_") || line.starts_with("| `process_"));
@@ -139,6 +141,47 @@ async fn mail_is_told_as_long_as_it_waits() {
     assert_eq!(host.metric("wshost_mailbox_bytes", &[]).await, 6);
     busy.texts(&["info", "info"]).await;
     assert_eq!(host.metric("wshost_mailbox_messages", &[]).await, 0);
+}
+
+/// A directory with the `scripted` plugin.
+fn directory() -> TempDir {
+    let directory = TempDir::new().unwrap();
+    fs::copy(guest("scripted"), directory.path().join("scripted.wasm")).unwrap();
+    directory
+}
+
+#[tokio::test]
+async fn a_counter_goes_up_even_when_its_plugin_goes() {
+    let plugins = directory();
+    let host = Host::of_directory(plugins.path()).set("drain_ms=0").start().await;
+    let ask = || Mode::HTTP1.ask(&host).target("/scripted");
+    let mut deaf = ask().init("only:opened,frames").open().await;
+    let (id, mut other) = (deaf.id().await, ask().open().await);
+    other.say(format!("send:{id}:one")).await;
+    let of_plugin = [r#"plugin="scripted""#];
+    host.metric_reaches("wshost_mail_dropped_total", &of_plugin, 1).await;
+    fs::remove_file(plugins.path().join("scripted.wasm")).unwrap();
+    deaf.closed_with(1012).await;
+    assert_eq!(host.metric("wshost_mail_dropped_total", &of_plugin).await, 1);
+}
+
+#[tokio::test]
+async fn what_is_no_plugin_has_no_series() {
+    let plugins = directory();
+    // A component, and an empty one.
+    fs::write(plugins.path().join("junk.wasm"), b"\0asm\x0d\0\x01\0").unwrap();
+    fs::write(plugins.path().join("text.wasm"), "none").unwrap();
+    let host = Host::of_directory(plugins.path()).start().await;
+    host.log().lines_reach(2, &["ERROR", "not deployed"]).await;
+    assert_eq!(Mode::HTTP1.ask(&host).target("/").refused().await.status, 404);
+    let metrics = host.metrics("*/*").await;
+    let with =
+        |label: &str| metrics.lines().filter(|line| line.contains(label)).collect::<Vec<_>>();
+    assert_eq!(with(r#"plugin="junk""#), [""; 0]);
+    assert_eq!(with(r#"plugin="text""#), [""; 0]);
+    let nobody = r#"wshost_requests_total{plugin="",result="not_served"} 1"#;
+    assert_eq!(with(r#"plugin="""#), [nobody]);
+    assert!(!with(r#"plugin="scripted""#).is_empty());
 }
 
 /// A metric of the plugin's that is no whole number.

@@ -107,6 +107,43 @@ async fn all_that_is_wrong_is_told() {
 }
 
 #[tokio::test]
+async fn what_a_host_would_not_start_with_or_not_serve_is_told() {
+    let text = "[host]\nadmin_token_file = \"token\"\n[plugins.echo]\nroutes = [\"/a/*\"]\n\
+                [plugins.scripted]\nroutes = [\"/a/{x}\"]\n";
+    let site = Site::new(text, &["echo", "scripted"]);
+    let told = async || config("check", &[], &site, &[]).await.stderr;
+    let errors = told().await;
+    let lines: Vec<&str> = errors.lines().collect();
+    assert_eq!(lines.len(), 2, "{lines:#?}");
+    assert!(lines[0].contains("can't read the admin token in") && lines[0].contains("/token"));
+    for part in ["`echo` serves `/a/*`", "`scripted` serves `/a/{x}`"] {
+        assert!(lines[1].contains(part), "{}", lines[1]);
+    }
+    site.put("token", "short");
+    site.put("plugins/scripted.toml", "routes = [\"/b\"]");
+    assert!(told().await.contains("fewer than 16"));
+    site.put("token", "long enough to be a token".replace(' ', "-"));
+    assert_eq!(config("check", &[], &site, &[]).await.stdout, "ok\n");
+    // As a host has it, where nothing is said of routes.
+    site.put("plugins/scripted.toml", "routes = [\"/third/{x}\"]");
+    site.put("plugins/third.wasm", fs::read(guest("echo")).expect("it is built"));
+    let errors = told().await;
+    assert!(errors.contains("`third` serves `/third/*`"), "{errors}");
+}
+
+#[tokio::test]
+async fn an_origin_that_no_browser_sends_is_an_error() {
+    let plugin = guest("echo");
+    let plugin = plugin.to_str().expect("a path in UTF-8");
+    for origin in ["https://a.example/", "a.example", "https://a.example:443", "*"] {
+        let finished = run_with(&[("WSHOST_ORIGIN", origin)], &["run", plugin]).await;
+        let line = finished.only_line();
+        assert!(line.contains(&format!("`{origin}` is no value for `origin`")), "{line}");
+        assert!(line.contains("SCHEME://HOST[:PORT]"), "{line}");
+    }
+}
+
+#[tokio::test]
 async fn a_host_takes_its_file_and_its_keys_from_the_environment() {
     let text = "[host]\norigin = [\"https://file.example\"]\n[plugins.echo]\nroutes = [\"/e\"]\n\
                 [plugins.lost]";

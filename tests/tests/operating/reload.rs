@@ -93,6 +93,46 @@ async fn a_store_can_be_added() {
 }
 
 #[tokio::test]
+async fn of_a_refused_configuration_no_store_is_taken() {
+    let text = |log: &str, path: &str| {
+        format!(
+            "[host]\nlog = \"{log}\"\n[stores.board]\npath = \"{path}\"\n\
+             [plugins.granted.grants]\nhttp = [\"unreachable.invalid\"]\nkey_value = [\"board\"]"
+        )
+    };
+    let site = Site::new("", &[]);
+    let host = site.host().log_as_configured().start().await;
+    site.configure(&text("loud=very=much", "wrong.redb"));
+    host.signal(Signal::HUP);
+    host.log().line_with(&["ERROR", "not reloaded, all stays as it was", "no log filter"]).await;
+    site.configure(&text("info", "right.redb"));
+    site.put("plugins/granted.wasm", fs::read(guest("granted")).expect("it is built"));
+    host.signal(Signal::HUP);
+    reloaded(&host, 1).await;
+    assert_eq!(open(&host, "/granted").await.ask("set board k v").await, "set");
+    assert!(site.path().join("right.redb").exists());
+}
+
+#[tokio::test]
+async fn a_directory_that_can_not_be_read_leaves_all_as_it_was() {
+    let text = |origin: &str| format!("[host]\norigin = [\"{origin}\"]");
+    let site = Site::new(&text("https://a.example"), &["echo"]);
+    let host = site.host().start().await;
+    let ask = || Mode::HTTP1.ask(&host).target("/echo").header("origin", "https://b.example");
+    let away = site.path().join("away");
+    fs::rename(site.plugins(), &away).expect("it is there");
+    site.configure(&text("https://b.example"));
+    host.signal(Signal::HUP);
+    let said = ["ERROR", "not reloaded, all stays as it was", "can't read"];
+    host.log().line_with(&said).await;
+    assert_eq!(ask().refused().await.status, 403);
+    fs::rename(away, site.plugins()).expect("it was moved there");
+    host.signal(Signal::HUP);
+    reloaded(&host, 1).await;
+    assert_eq!(ask().open().await.ask("hello").await, "hello");
+}
+
+#[tokio::test]
 async fn origins_and_the_log_change_while_it_runs() {
     let text =
         |log: &str, origin: &str| format!("[host]\nlog = \"{log}\"\norigin = [\"{origin}\"]");

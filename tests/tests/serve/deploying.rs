@@ -76,6 +76,25 @@ async fn routes_of_two_that_overlap_name_both() {
 }
 
 #[tokio::test]
+async fn who_was_refused_for_the_routes_of_another_gets_them_when_they_are_free() {
+    let plugins = Plugins::new();
+    for name in ["echo", "other", "third"] {
+        plugins.put(&format!("{name}.toml"), "routes = [\"/echo\"]");
+        plugins.put(&format!("{name}.wasm"), version("echo"));
+    }
+    let host = plugins.host().start().await;
+    host.log().lines_reach(2, &["ERROR", "not deployed", "`echo` serves `/echo`"]).await;
+    fs::remove_file(plugins.file("echo.wasm")).unwrap();
+    host.log().line_with(&["plugin deployed", "plugin=other"]).await;
+    // Or it serves others.
+    plugins.put("other.toml", "routes = [\"/other\"]");
+    host.log().line_with(&["plugin deployed", "plugin=third"]).await;
+    for path in ["/echo", "/other"] {
+        assert_eq!(open(Mode::HTTP1, &host, path).await.ask("goes on").await, "goes on");
+    }
+}
+
+#[tokio::test]
 async fn a_directory_that_is_not_there_is_an_error() {
     let plugins = Plugins::new();
     let missing = plugins.file("x");

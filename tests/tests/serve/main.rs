@@ -5,6 +5,7 @@
 mod beside;
 mod deploying;
 mod files;
+mod left_behind;
 mod load;
 
 use std::{

@@ -81,7 +81,7 @@ fn the_environment_stands_between_files_and_the_command_line() {
     assert_eq!(keys.listen.port(), 2);
     assert_eq!(keys.log, "error");
     assert_eq!(keys.spill.as_deref(), Some(&*directory.path().join("s")));
-    assert_eq!(keys.origin, ["https://a.com"]);
+    assert_eq!(keys.origin, ["https://a.com".parse().unwrap()]);
     let chat = configuration.plugin(&directory.path().join("chat.wasm")).unwrap().settings;
     assert_eq!([chat.timers_max, chat.mailbox_max, chat.effects_max], [5, 2, 4]);
 }

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::deploy::stamp::{self, File};
+use crate::stamp::Stamp;
 
 /// The folders of a project that have sources.
 const FOLDERS: [&str; 3] = ["src", "vendor", "wit"];
@@ -15,7 +15,7 @@ const LOCK: &str = "Cargo.lock";
 
 /// The files of a project as they were at one look.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Sources(BTreeMap<PathBuf, File>);
+pub(super) struct Sources(BTreeMap<PathBuf, Stamp>);
 
 impl Sources {
     /// As they are now. What can't be read is not there: cargo says more of it.
@@ -34,7 +34,7 @@ impl Sources {
     /// These, with the lock file as it is now.
     pub(super) fn with_lock_of(mut self, project: &Path) -> Self {
         let lock = project.join(LOCK);
-        if let Some(stamp) = stamp::file(&lock) {
+        if let Some(stamp) = Stamp::of(&lock) {
             self.0.insert(lock, stamp);
         }
         self
@@ -58,7 +58,7 @@ impl Sources {
             if entry.file_type()?.is_dir() {
                 folders.push(path);
             } else if wanted(&path)
-                && let Some(stamp) = stamp::file(&path)
+                && let Some(stamp) = Stamp::of(&path)
             {
                 self.0.insert(path, stamp);
             }

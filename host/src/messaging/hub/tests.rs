@@ -1,7 +1,7 @@
 //! What reaches whom, on one node and on two.
 
 use std::{
-    sync::{Mutex, Weak, atomic::AtomicBool},
+    sync::{Mutex, atomic::AtomicBool},
     task::{Context, Waker},
 };
 
@@ -169,7 +169,7 @@ async fn what_is_published_reaches_subscribers_and_the_publisher_by_choice() {
 }
 
 #[tokio::test]
-async fn what_comes_from_outside_says_so_and_is_counted() {
+async fn what_comes_from_outside_says_so() {
     let (hub, news) = (Hub::default(), message("news", None));
     let a = member(&hub);
     hub.subscribe(&a, &news.topic, Since::Now);
@@ -182,7 +182,6 @@ async fn what_comes_from_outside_says_so_and_is_counted() {
     hub.leave(a.id, "").await;
     assert_eq!(hub.publish(&news).await, Published::default());
     assert_eq!(hub.send_from_outside(a.id, bytes("x")), None);
-    assert_eq!(hub.dropped(), 1);
 }
 
 #[tokio::test]
@@ -410,7 +409,7 @@ fn a_shutdown_reaches_those_that_come_later_too() {
     let hub = Hub::default();
     let before = member(&hub);
     let told = hub.shut_down();
-    assert!(told.iter().any(|mailbox| mailbox.id == before.id));
+    assert!(told.iter().any(|told| Weak::ptr_eq(told, &Arc::downgrade(&before))));
     before.shut_down();
     let after = member(&hub);
     for mailbox in [before, after] {

@@ -137,6 +137,7 @@ fn a_closed_mailbox_takes_nothing() {
     assert_eq!(mailbox.leave(mail("b")), Left::Dropped);
     assert_eq!(mailbox.leave_frame(frame(b"b")), Left::Dropped);
     assert!(mailbox.take_mail().is_none());
+    assert_eq!(mailbox.tenant.metrics.mail_dropped.get(), 2);
 }
 
 #[test]

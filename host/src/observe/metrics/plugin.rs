@@ -75,6 +75,7 @@ pub(super) struct Families {
     wakes: Family<OfPlugin, Durations>,
     snapshots: Family<OfPlugin, Sizes>,
     mail: Family<OfPlugin, Level>,
+    mail_dropped: Family<OfPlugin, Counter>,
     send_queues: Family<OfPlugin, Level>,
     migrations: Family<ByResult, Counter>,
 }
@@ -133,6 +134,11 @@ impl Families {
             self.snapshots.clone(),
         );
         registry.register("mailbox_messages", "Messages that wait in mailboxes", self.mail.clone());
+        registry.register(
+            "mail_dropped",
+            "Messages and published frames that found no room in a mailbox",
+            self.mail_dropped.clone(),
+        );
         registry.register_with_unit(
             "send_queue",
             "What waits for peers that don't take it at once",
@@ -215,12 +221,20 @@ impl Direction {
     }
 }
 
+/// What is counted of one plugin by labels, each series from when there is something to
+/// count. Of what is no plugin, and of files that are none, there is nothing else.
+#[derive(Debug)]
+pub struct ByLabel {
+    plugin: Arc<str>,
+    families: Families,
+}
+
 /// What is counted of one plugin. What happens with every message is found here
 /// at once, all else by its labels.
 #[derive(Debug)]
 pub struct PluginMetrics {
-    plugin: Arc<str>,
-    families: Families,
+    /// What happens seldom.
+    pub by_label: ByLabel,
     /// Its WebSockets.
     pub connections: Arc<Connections>,
     /// WebSockets that were opened.
@@ -239,6 +253,8 @@ pub struct PluginMetrics {
     pub ran: Time,
     /// Messages in mailboxes.
     pub mail: Level,
+    /// Messages and published frames that found no room in one.
+    pub mail_dropped: Counter,
     /// Bytes that a socket did not take at once.
     pub send_queues: Level,
     opened_calls: Durations,
@@ -272,17 +288,30 @@ impl PluginMetrics {
             snapshots: families.snapshots.get_or_create_owned(labels),
             ran: families.ran.get_or_create_owned(labels),
             mail: families.mail.get_or_create_owned(labels),
+            mail_dropped: families.mail_dropped.get_or_create_owned(labels),
             send_queues: families.send_queues.get_or_create_owned(labels),
             opened_calls: calls("opened"),
             frames_calls: calls("frames"),
             info_calls: calls("info"),
-            plugin: plugin.clone(),
-            families,
+            by_label: ByLabel::new(plugin, families),
+        }
+    }
+
+    /// A callback returned, so long after its event.
+    pub fn called(&self, callback: &'static str, time: Duration) {
+        match callback {
+            "frames" => self.frames_calls.observe(time),
+            "info" => self.info_calls.observe(time),
+            _ => self.opened_calls.observe(time),
         }
     }
 }
 
-impl PluginMetrics {
+impl ByLabel {
+    pub(super) fn new(plugin: &Arc<str>, families: Families) -> Self {
+        Self { plugin: plugin.clone(), families }
+    }
+
     /// A limit refused something, by the setting's name.
     pub fn limit(&self, setting: &str) {
         let labels = ByLimit { plugin: self.plugin.clone(), limit: setting.to_owned() };
@@ -312,15 +341,6 @@ impl PluginMetrics {
     pub fn closed(&self, side: &'static str, code: Option<u16>) {
         let labels = ByCode { plugin: self.plugin.clone(), side, code: code_label(code) };
         self.families.closed.get_or_create(&labels).inc();
-    }
-
-    /// A callback returned, so long after its event.
-    pub fn called(&self, callback: &'static str, time: Duration) {
-        match callback {
-            "frames" => self.frames_calls.observe(time),
-            "info" => self.info_calls.observe(time),
-            _ => self.opened_calls.observe(time),
-        }
     }
 }
 

@@ -5,7 +5,7 @@
 //! same is made again. Files that were not used for longest go first.
 
 use std::{
-    fmt::{self, Write as _},
+    fmt,
     fs::{self, DirBuilder, File, Metadata},
     hash::{Hash as _, Hasher},
     io::{self, ErrorKind, Read as _},
@@ -19,6 +19,7 @@ use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 
 use super::Artifact;
+use crate::plugin::Digest;
 
 /// What a file's name ends in, and while it is written.
 const WHOLE: &str = "artifact";
@@ -39,17 +40,13 @@ pub(super) struct Key(String);
 
 impl Key {
     /// None without a look at the program, which tells one build from another.
-    pub(super) fn new(program: &Path, engine: &Engine, component: &[u8]) -> Option<Self> {
+    pub(super) fn new(program: &Path, engine: &Engine, component: Digest) -> Option<Self> {
         let program = fs::metadata(program).ok()?;
-        let mut hasher = Sha256Hasher(Sha256::new_with_prefix(component));
-        (component.len(), env!("CARGO_PKG_VERSION")).hash(&mut hasher);
+        let mut hasher = Sha256Hasher(Sha256::new_with_prefix(component.bytes()));
+        env!("CARGO_PKG_VERSION").hash(&mut hasher);
         (program.len(), program.mtime(), program.mtime_nsec()).hash(&mut hasher);
         engine.precompile_compatibility_hash().hash(&mut hasher);
-        let mut name = String::with_capacity(64);
-        for byte in hasher.0.finalize() {
-            let _ = write!(name, "{byte:02x}");
-        }
-        Some(Self(name))
+        Some(Self(Digest::from(hasher.0.finalize()).to_string()))
     }
 }
 

@@ -23,8 +23,11 @@ use wasmtime::{Engine, component::Component};
 pub(super) use self::{artifact::Artifact, machine_code::load_code};
 use self::{artifact::compile, cache::Key};
 pub use self::{cache::Cache, worker::work};
-use super::error::{Problem, text};
-use crate::{config::Config, observe::Metrics, tenant::Tenant};
+use super::{
+    Source,
+    error::{Problem, text},
+};
+use crate::{config::Config, observe::Metrics};
 
 /// The program that this process runs, even if its file was replaced since.
 pub const THIS_PROGRAM: &str = "/proc/self/exe";
@@ -72,17 +75,17 @@ impl Compiler {
     pub(super) async fn compile(
         &self,
         engine: &Engine,
-        tenant: &Tenant,
         metrics: &Metrics,
-        component: Vec<u8>,
+        source: Source,
     ) -> Result<Compiled, Problem> {
-        let config = &tenant.config;
+        let Source { name, config, digest, bytes: component, .. } = source;
+        let config = &config.settings;
         let worker = self.worker.as_ref();
         let program = worker.map_or(Path::new(THIS_PROGRAM), |worker| &worker.program);
-        let kept = self.cache.clone().zip(Key::new(program, engine, &component));
+        let kept = self.cache.clone().zip(Key::new(program, engine, digest));
         if let Some(found) = find(kept.clone(), engine.clone()).await? {
             metrics.compile_cache_hit();
-            tracing::debug!(plugin = %tenant.name, "found compiled");
+            tracing::debug!(plugin = %name, "found compiled");
             return found.checked(config);
         }
         // The semaphore is never closed.
@@ -100,7 +103,7 @@ impl Compiler {
             }
         };
         metrics.compiled(started.elapsed());
-        tracing::info!(plugin = %tenant.name, took = ?started.elapsed(), "compiled");
+        tracing::info!(plugin = %name, took = ?started.elapsed(), "compiled");
         keep(kept, engine.clone(), artifact).await?.checked(config)
     }
 }

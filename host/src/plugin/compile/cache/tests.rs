@@ -13,7 +13,8 @@ use crate::{config::Config, sandbox::engine::unpooled};
 fn artifact() -> (Artifact, Key) {
     let engine = unpooled(&Config::default()).unwrap();
     let component = b"\0asm\x0d\0\x01\0";
-    let key = Key::new(&std::env::current_exe().unwrap(), &engine, component).unwrap();
+    let digest = Digest::of(component);
+    let key = Key::new(&std::env::current_exe().unwrap(), &engine, digest).unwrap();
     (compile(&engine, component).unwrap(), key)
 }
 
