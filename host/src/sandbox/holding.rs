@@ -59,6 +59,17 @@ impl Holding {
         Ok(())
     }
 
+    /// Counts what there is `now` against another tenant's totals from here on. It has
+    /// room there always: it was taken before.
+    pub(super) fn move_to(&mut self, tenant: &Arc<Tenant>, now: Amounts) {
+        self.settle(Amounts::default());
+        for (at, total) in totals(tenant).into_iter().enumerate() {
+            total.add_always(now[at]);
+        }
+        self.tenant = Some(tenant.clone());
+        self.taken = now;
+    }
+
     /// Gives back what was taken beyond what there is `now`.
     pub(super) fn settle(&mut self, now: Amounts) {
         let Some(tenant) = &self.tenant else { return };

@@ -175,6 +175,12 @@ impl Ledger {
         std::mem::take(&mut self.effects)
     }
 
+    /// Counts what it has against the totals of another version of its plugin from now
+    /// on.
+    pub(super) fn move_to(&mut self, tenant: &Arc<Tenant>) {
+        self.holding.move_to(tenant, self.amounts());
+    }
+
     /// Starts a timer.
     pub(super) fn start_timer(
         &mut self,

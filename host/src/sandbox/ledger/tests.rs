@@ -118,6 +118,41 @@ fn what_a_plugin_has_in_all_is_limited_too() {
 }
 
 #[test]
+fn what_moves_to_another_version_counts_there() {
+    let version = || {
+        let mut config = Config::default();
+        config.set("plugin_timers_max=2").unwrap();
+        Tenant::test(config)
+    };
+    let (before, after, mut ledger) = (version(), version(), open());
+    let used = |tenant: &Tenant| [tenant.totals.timers.used(), tenant.totals.subscriptions.used()];
+    for _ in 0..2 {
+        ledger.start_timer(&before, 1, vec![]).unwrap();
+    }
+    subscribe(&mut ledger, &before, "a").unwrap();
+    assert_eq!(used(&before), [2, 1]);
+    ledger.move_to(&after);
+    assert_eq!((used(&before), used(&after)), ([0, 0], [2, 1]));
+    assert!(ledger.start_timer(&after, 1, vec![]).is_err());
+    subscribe(&mut ledger, &after, "b").unwrap();
+    ledger.unsubscribe(&after, "a").unwrap();
+    ledger.commit(Instant::now);
+    assert_eq!((used(&before), used(&after)), ([0, 0], [2, 1]));
+    drop(ledger);
+    assert_eq!((used(&before), used(&after)), ([0, 0], [0, 0]));
+    // One that has more than the new version allows keeps it.
+    let (mut first, mut second) = (open(), open());
+    for ledger in [&mut first, &mut second] {
+        let tenant = version();
+        for _ in 0..2 {
+            ledger.start_timer(&tenant, 1, vec![]).unwrap();
+        }
+        ledger.move_to(&after);
+    }
+    assert_eq!(used(&after), [4, 0]);
+}
+
+#[test]
 fn ties_are_limited_one_by_one() {
     let mut config = Config::default();
     for setting in [
