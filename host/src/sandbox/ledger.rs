@@ -217,9 +217,8 @@ impl Ledger {
     pub fn admits(&mut self, mail: &Mail) -> bool {
         let admits = match mail {
             Mail::Direct { .. } | Mail::Operator { .. } | Mail::Call { .. } => return true,
-            Mail::Published { topic, .. } | Mail::Gap { topic } => {
-                return self.ties.subscribed(topic);
-            }
+            Mail::Published { topic, .. } => return self.ties.subscribed(topic),
+            Mail::Gap { topic } => return self.ties.patterns.contains(topic),
             Mail::Presence { topic, .. } => return self.ties.watched.contains(topic),
             Mail::Down { id, .. } => self.ties.monitored.remove(id),
             Mail::Reply { call, .. } => self.timers.answered(*call),

@@ -220,7 +220,13 @@ fn what_is_not_wanted_any_more_is_not_admitted() {
     let reply = Mail::Reply { call, answer: Err(NoAnswer::NoRoom) };
     assert!(ledger.admits(&reply) && !ledger.admits(&reply));
     assert_eq!(tenant.totals.timers.used(), 0);
+    // A gap is that of a subscription to the topic alone.
+    let gap = || Mail::Gap { topic: "a.b".into() };
+    assert!(!ledger.admits(&gap()));
+    subscribe(&mut ledger, &tenant, "a.b").unwrap();
+    assert!(ledger.admits(&gap()));
     ledger.unsubscribe(&tenant, "a.*").unwrap();
+    ledger.unsubscribe(&tenant, "a.b").unwrap();
     assert!(!ledger.admits(&published("a.b")));
 }
 
