@@ -315,7 +315,7 @@ impl Mailbox {
     }
 
     /// Takes what is urgent, of frames as many as there is room for in bytes (one
-    /// at least where there is any); or has the owner woken when anything is left
+    /// at least where there is any). The owner is woken when anything more is left
     /// here, mail too.
     pub fn poll_urgent(&self, cx: &Context<'_>, room_bytes: usize) -> Option<Urgent> {
         if !self.rung.load(Ordering::Acquire) {
@@ -328,8 +328,9 @@ impl Mailbox {
         if inside.frames_lost {
             return Some(Urgent::FramesLost);
         }
-        if inside.replaced {
-            return Some(Urgent::Replaced);
+        // Before all that goes on: while a callback runs, only frames are looked at.
+        if !inside.owner.as_ref().is_some_and(|owner| owner.will_wake(cx.waker())) {
+            inside.owner = Some(cx.waker().clone());
         }
         if let Some(Waiting { closing: Some(frame), .. }) = inside.waiting.as_deref() {
             return Some(Urgent::Operator(frame.clone()));
@@ -340,8 +341,8 @@ impl Mailbox {
         {
             return Some(Urgent::Frames(waiting.take_frames(room_bytes)));
         }
-        if !inside.owner.as_ref().is_some_and(|owner| owner.will_wake(cx.waker())) {
-            inside.owner = Some(cx.waker().clone());
+        if inside.replaced {
+            return Some(Urgent::Replaced);
         }
         if inside.waiting.as_ref().is_none_or(|waiting| waiting.is_empty()) {
             inside.waiting = None;

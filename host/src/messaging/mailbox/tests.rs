@@ -87,6 +87,24 @@ fn frames_are_taken_as_there_is_room() {
 }
 
 #[test]
+fn frames_are_passed_on_where_the_plugin_was_replaced() {
+    let mailbox = mailbox();
+    mailbox.replaced();
+    mailbox.leave_frame(frame(b"12345"));
+    assert!(matches!(urgent(&mailbox, 1000), Some(Urgent::Frames(_))));
+    // Told until it is taken, and the owner is woken by what comes meanwhile.
+    for _ in 0..2 {
+        assert!(matches!(urgent(&mailbox, 1000), Some(Urgent::Replaced)));
+        assert!(mailbox.lock().owner.is_some());
+        mailbox.leave_frame(frame(b"678"));
+        assert!(mailbox.lock().owner.is_none());
+        assert!(matches!(urgent(&mailbox, 1000), Some(Urgent::Frames(_))));
+    }
+    mailbox.take_replaced();
+    assert!(urgent(&mailbox, 1000).is_none());
+}
+
+#[test]
 fn a_question_waits_for_the_owner_and_ends_with_the_connection() {
     let mailbox = mailbox();
     assert!(urgent(&mailbox, 1000).is_none() && mailbox.take_questions().is_empty());
