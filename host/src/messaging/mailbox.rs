@@ -74,7 +74,15 @@ struct Waiting {
 
 impl Waiting {
     fn is_empty(&self) -> bool {
-        self.mail.is_empty() && self.frames.is_empty() && self.questions.is_empty()
+        let Self { mail, frames, questions, closing, .. } = self;
+        mail.is_empty() && frames.is_empty() && questions.is_empty() && closing.is_none()
+    }
+}
+
+impl Inside {
+    /// Keeps no room where nothing waits.
+    fn tidy(&mut self) {
+        self.waiting.take_if(|waiting| waiting.is_empty());
     }
 }
 
@@ -136,6 +144,7 @@ impl Mailbox {
             self.ring(inside);
             return Left::Waiting;
         };
+        inside.tidy();
         drop(inside);
         self.tenant.limit(setting);
         Left::Dropped
@@ -152,7 +161,7 @@ impl Mailbox {
         let waiting = inside.waiting.get_or_insert_default();
         let Past { mail, frames, gap, missing } = past;
         let takes_mail = self.takes_mail.load(Ordering::Relaxed);
-        let (mail, gap) = if takes_mail { (mail, gap) } else { (Vec::new(), None) };
+        let (mail, mut gap) = if takes_mail { (mail, gap) } else { (Vec::new(), None) };
         let config = &self.tenant.config;
         let room = config.mailbox_max.saturating_sub(waiting.mail.len());
         let room_bytes = config.mailbox_max_bytes.saturating_sub(waiting.mail_bytes);
@@ -163,19 +172,21 @@ impl Mailbox {
         let frame_room_bytes = config.send_queue_max_bytes.saturating_sub(waiting.frame_bytes);
         let frames_left_out = left_out(&frames, frames.len(), frame_room_bytes, frame_bytes);
         let missing = missing || fit(0, 0) + frames_left_out > 0;
-        let gap = gap.filter(|_| missing);
-        let mail_left_out = gap.as_ref().map_or_else(|| fit(0, 0), |gap| fit(1, gap.bytes()));
-        let mail = gap.into_iter().chain(mail.into_iter().skip(mail_left_out));
-        for mail in mail {
+        let told = gap.take_if(|_| missing);
+        let mail_left_out = told.as_ref().map_or_else(|| fit(0, 0), |gap| fit(1, gap.bytes()));
+        for mail in told.into_iter().chain(mail.into_iter().skip(mail_left_out)) {
             // By the plugin's total there may be no room even so.
             if let Err(setting) = self.push(waiting, mail) {
                 self.tenant.limit(setting);
+                // In its place. This one has room always.
+                gap.take().into_iter().for_each(|gap| _ = self.push(waiting, gap));
             }
         }
         for frame in frames.into_iter().skip(frames_left_out) {
             waiting.frame_bytes += frame_bytes(&frame);
             waiting.frames.push_back(frame);
         }
+        inside.tidy();
         self.ring(inside);
     }
 
@@ -205,12 +216,13 @@ impl Mailbox {
         if inside.closed || inside.frames_lost {
             return Left::Dropped;
         }
-        let waiting = inside.waiting.get_or_insert_default();
-        let bytes = waiting.frame_bytes + frame_bytes(&frame);
+        let before = inside.waiting.as_ref().map_or(0, |waiting| waiting.frame_bytes);
+        let bytes = before + frame_bytes(&frame);
         if bytes > self.tenant.config.send_queue_max_bytes {
             self.no_room(inside);
             return Left::Dropped;
         }
+        let waiting = inside.waiting.get_or_insert_default();
         waiting.frame_bytes = bytes;
         waiting.frames.push_back(frame);
         self.ring(inside);
@@ -344,8 +356,8 @@ impl Mailbox {
         if inside.replaced {
             return Some(Urgent::Replaced);
         }
-        if inside.waiting.as_ref().is_none_or(|waiting| waiting.is_empty()) {
-            inside.waiting = None;
+        inside.tidy();
+        if inside.waiting.is_none() {
             self.rung.store(false, Ordering::Release);
         }
         None

@@ -202,6 +202,42 @@ fn of_what_was_before_the_newest_has_room() {
 }
 
 #[test]
+fn what_the_plugin_has_no_room_for_is_told_as_a_gap() {
+    let config = Config { plugin_mail_max_bytes: 8, ..Config::default() };
+    let mailbox = Mailbox::new(ConnectionId::random(), Tenant::test(config), true);
+    let mail = || [&b"1234"[..], b"5678", b"5678", b"9"].map(published).to_vec();
+    let payload = || match mailbox.take_mail()? {
+        Mail::Published { payload, .. } => Some(payload),
+        Mail::Gap { .. } => Some("gap".into()),
+        other => panic!("{other:?}"),
+    };
+    mailbox.leave_past(Past { mail: mail(), gap: gap(), ..Past::default() });
+    let payloads: Vec<_> = std::iter::from_fn(payload).collect();
+    assert_eq!(payloads, ["1234", "gap", "9"]);
+    // Who didn't ask for what is behind a position isn't told.
+    mailbox.leave_past(Past { mail: mail(), ..Past::default() });
+    let payloads: Vec<_> = std::iter::from_fn(payload).collect();
+    assert_eq!(payloads, ["1234", "9"]);
+    // Once is enough.
+    mailbox.leave_past(Past { mail: mail(), gap: gap(), missing: true, ..Past::default() });
+    let payloads: Vec<_> = std::iter::from_fn(payload).collect();
+    assert_eq!(payloads, ["gap", "1234", "9"]);
+    assert_eq!(mailbox.tenant.totals.mail_bytes.used(), 0);
+}
+
+#[test]
+fn what_has_no_room_takes_none() {
+    let mailbox = mailbox_of(SlowReader::Drop);
+    mailbox.leave(mail("12345678901"));
+    mailbox.leave_frame(frame(&[0; 101]));
+    mailbox.leave_past(Past { mail: vec![published(b"12345678901")], ..Past::default() });
+    assert!(mailbox.lock().waiting.is_none());
+    mailbox.close_by_operator(CloseFrame::new(4000, "").unwrap());
+    mailbox.leave(mail("12345678901"));
+    assert!(matches!(urgent(&mailbox, 0), Some(Urgent::Operator(_))));
+}
+
+#[test]
 fn a_gap_is_told_where_there_is_one() {
     let mailbox = mailbox();
     mailbox.leave_past(Past { mail: vec![published(b"a")], gap: gap(), ..Past::default() });
