@@ -70,13 +70,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         Ok(())
     }
 
-    /// The last of those that are to serve it, one after the other.
-    fn newest(&self) -> Option<Arc<Shared>> {
+    /// The last of those that are to serve it, one after the other. None: it stays with
+    /// its version.
+    pub(super) fn newest(&self) -> Option<Arc<Shared>> {
         let mut newest = self.shared.moves_to()?;
+        if self.seldom.as_ref().is_some_and(|seldom| seldom.stays) {
+            return None;
+        }
         while let Some(next) = newest.moves_to() {
             newest = next;
         }
-        self.seldom.as_ref().is_none_or(|seldom| !seldom.stays).then(|| newest.clone())
+        Some(newest.clone())
     }
 
     async fn move_to(&mut self, to: &Shared) -> Result<Options, Stays> {

@@ -147,7 +147,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     }
 
     async fn handle(&mut self, event: Event) -> Result<(), Ending> {
-        if self.shared.moves_to().is_some() && event.is_for_handler() {
+        if event.is_for_handler() && self.newest().is_some() {
             Box::pin(self.migrate()).await?;
         }
         match event {
