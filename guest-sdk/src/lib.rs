@@ -30,7 +30,8 @@
 //!   a `String` to a list of [`Commands`].
 //! - [`Request`], [`Accept`], [`Response`]: the opening handshake.
 //! - [`timers`], [`topics`], [`connections`], [`presence`]: what a handler asks of
-//!   the host. It takes effect after the callback, behind the frames it returns.
+//!   the host. It takes effect after the callback, behind the frames it returns; but
+//!   to list who is present and to watch it is done at once.
 //! - [`names`]: to find a connection by. [`key_value`]: stores that connections
 //!   share. Done at once.
 //! - Logging is the [`log`] crate's: `log::info!("…")` reaches the host's log,

@@ -85,7 +85,7 @@ pub enum Message {
 pub enum PresenceChange {
     /// Came.
     Joined,
-    /// Changed its metadata.
+    /// Changed its metadata or its name.
     Updated,
     /// Went, or its node did.
     Left,
