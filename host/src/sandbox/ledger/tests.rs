@@ -19,13 +19,45 @@ fn subscribe(ledger: &mut Ledger, tenant: &Arc<Tenant>, pattern: &str) -> Result
     ledger.subscribe(tenant, pattern, AskedSince::Now)
 }
 
+fn are_not_open<T>(results: impl IntoIterator<Item = Result<T, Error>>) -> bool {
+    results.into_iter().all(|result| matches!(result, Err(Error::NotOpen)))
+}
+
+/// What becomes of asking for all that tells others something.
+fn tell(ledger: &mut Ledger, tenant: &Arc<Tenant>) -> [Result<(), Error>; 5] {
+    let id = &ConnectionId::random().to_string();
+    [
+        ledger.send(tenant, id, vec![]),
+        ledger.reply(tenant, id, 1, vec![]),
+        ledger.publish_message(tenant, "a", vec![], false),
+        ledger.publish_frame(tenant, "a", Frame::Text("x".into()), false),
+        ledger.lookup(tenant, "a").map(drop),
+    ]
+}
+
+/// What becomes of asking for all that something comes of later, and of taking it back.
+fn ask(ledger: &mut Ledger, tenant: &Arc<Tenant>) -> [Result<(), Error>; 12] {
+    let id = &ConnectionId::random().to_string();
+    [
+        ledger.start_timer(tenant, 1, vec![]).map(drop),
+        ledger.call(tenant, id, vec![], 1).map(drop),
+        ledger.monitor(tenant, id),
+        ledger.demonitor(tenant, id),
+        subscribe(ledger, tenant, "a"),
+        ledger.unsubscribe(tenant, "a"),
+        ledger.enter(tenant, "a", String::new()),
+        ledger.leave(tenant, "a"),
+        ledger.watch(tenant, "a").map(drop),
+        ledger.unwatch(tenant, "a").map(drop),
+        ledger.register(tenant, "a").map(drop),
+        ledger.unregister(tenant, "a").map(drop),
+    ]
+}
+
 #[test]
 fn nothing_can_be_asked_for_in_init() {
     let (tenant, mut ledger) = (Tenant::test(Config::default()), Ledger::default());
-    let id = ConnectionId::random().to_string();
-    assert!(matches!(ledger.send(&tenant, &id, vec![]), Err(Error::NotOpen)));
-    assert!(matches!(subscribe(&mut ledger, &tenant, "a"), Err(Error::NotOpen)));
-    assert!(matches!(ledger.start_timer(&tenant, 1, vec![]), Err(Error::NotOpen)));
+    assert!(are_not_open(ask(&mut ledger, &tenant)) && are_not_open(tell(&mut ledger, &tenant)));
     assert!(ledger.commit(Instant::now).is_empty());
 }
 
@@ -33,9 +65,12 @@ fn nothing_can_be_asked_for_in_init() {
 fn terminate_can_tell_others_only() {
     let (tenant, mut ledger) = (Tenant::test(Config::default()), open());
     ledger.phase = Phase::Ending;
-    assert!(ledger.publish_message(&tenant, "a", vec![], false).is_ok());
-    assert!(matches!(subscribe(&mut ledger, &tenant, "a"), Err(Error::NotOpen)));
-    assert!(matches!(ledger.start_timer(&tenant, 1, vec![]), Err(Error::NotOpen)));
+    assert!(are_not_open(ask(&mut ledger, &tenant)));
+    assert!(tell(&mut ledger, &tenant).iter().all(Result::is_ok));
+    assert_eq!(ledger.commit(Instant::now).len(), 4);
+    // As what is open can.
+    ledger.phase = Phase::Open;
+    assert!(ask(&mut ledger, &tenant).iter().all(Result::is_ok));
 }
 
 #[test]
