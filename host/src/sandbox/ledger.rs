@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 use super::{
     bindings::wshost::handler::types::ErrorResult as Error,
-    holding::{Amounts, Holding},
+    holding::{Amounts, Holding, Kind},
     log::GuestLog,
     timers::{Alarm, Fired, Timers},
 };
@@ -200,7 +200,7 @@ impl Ledger {
         if self.timers.bytes() + payload.len() > config.timers_max_bytes {
             return Err(Error::Limit("timers_max_bytes".into()));
         }
-        self.take(tenant, [1, payload.len(), 0, 0, 0, 0])?;
+        self.take(tenant, &[(Kind::Timer, 1), (Kind::TimerByte, payload.len())])?;
         Ok(self.timers.start(after, Alarm::Payload(payload.into())))
     }
 
@@ -228,21 +228,21 @@ impl Ledger {
     }
 
     /// Takes so much more of the plugin's totals.
-    fn take(&mut self, tenant: &Arc<Tenant>, more: Amounts) -> Result<(), Error> {
+    fn take(&mut self, tenant: &Arc<Tenant>, more: &[(Kind, usize)]) -> Result<(), Error> {
         self.holding.take(tenant, self.amounts(), more)
     }
 
     /// What counts against its plugin's totals.
     fn amounts(&self) -> Amounts {
         let Ties { patterns, watched, present, names, monitored } = &self.ties;
-        [
-            self.timers.len(),
-            self.timers.bytes(),
-            patterns.len() + watched.len(),
-            monitored.len(),
-            names.len(),
-            present.len(),
-        ]
+        Kind::ALL.map(|kind| match kind {
+            Kind::Timer => self.timers.len(),
+            Kind::TimerByte => self.timers.bytes(),
+            Kind::Subscription => patterns.len() + watched.len(),
+            Kind::Monitor => monitored.len(),
+            Kind::Name => names.len(),
+            Kind::Presence => present.len(),
+        })
     }
 
     fn not_in_init(&self) -> Result<(), Error> {

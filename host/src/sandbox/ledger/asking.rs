@@ -54,7 +54,7 @@ impl Ledger {
             return Err(Error::Limit("monitors_max".into()));
         }
         self.reserve(&tenant.config, 0)?;
-        self.take(tenant, Kind::Monitor.one())?;
+        self.take(tenant, &[(Kind::Monitor, 1)])?;
         self.ties.monitored.insert(id);
         self.effects.push(Effect::Monitor(id));
         Ok(())
@@ -91,7 +91,7 @@ impl Ledger {
             return Err(Error::Limit("calls_max".into()));
         }
         self.reserve(&tenant.config, payload.len())?;
-        self.take(tenant, [1, 0, 0, 0, 0, 0])?;
+        self.take(tenant, &[(Kind::Timer, 1)])?;
         let call = self.timers.start(timeout, Alarm::Call);
         self.effects.push(Effect::Call { to, call, payload: payload.into() });
         Ok(call)
@@ -180,7 +180,7 @@ impl Ledger {
         }
         self.one_more_subscription(tenant)?;
         self.reserve(&tenant.config, 0)?;
-        self.take(tenant, Kind::Subscription.one())?;
+        self.take(tenant, &[(Kind::Subscription, 1)])?;
         self.ties.patterns.insert(name.clone());
         self.effects.push(Effect::Subscribe(name, since));
         Ok(())
@@ -228,7 +228,7 @@ impl Ledger {
         }
         self.reserve(&tenant.config, metadata.len())?;
         if is_new {
-            self.take(tenant, Kind::Presence.one())?;
+            self.take(tenant, &[(Kind::Presence, 1)])?;
             self.ties.present.insert(topic.clone());
         }
         self.effects.push(Effect::Enter(topic, metadata.into()));
@@ -261,7 +261,7 @@ impl Ledger {
         let topic = topic_name(&tenant.config, topic)?;
         if !self.ties.watched.contains(&topic) {
             self.one_more_subscription(tenant)?;
-            self.take(tenant, Kind::Subscription.one())?;
+            self.take(tenant, &[(Kind::Subscription, 1)])?;
             self.ties.watched.insert(topic.clone());
         }
         Ok((self.seat()?.clone(), topic))
@@ -291,7 +291,7 @@ impl Ledger {
             if self.ties.names.len() >= tenant.config.names_max {
                 return Err(Error::Limit("names_max".into()));
             }
-            self.take(tenant, Kind::Name.one())?;
+            self.take(tenant, &[(Kind::Name, 1)])?;
             self.ties.names.push(name.clone());
         }
         Ok((self.seat()?.clone(), name))

@@ -185,6 +185,9 @@ fn what_moves_to_another_version_counts_there() {
         ledger.move_to(&after);
     }
     assert_eq!(used(&after), [4, 0]);
+    assert!(first.start_timer(&after, 1, vec![]).is_err());
+    subscribe(&mut first, &after, "a").unwrap();
+    assert_eq!(used(&after), [4, 1]);
 }
 
 #[test]
