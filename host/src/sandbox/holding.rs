@@ -77,7 +77,7 @@ impl Holding {
 
     /// Gives back what was taken beyond what there is `now`.
     pub(super) fn settle(&mut self, now: Amounts) {
-        let Some(tenant) = &self.tenant else { return };
+        let Some(tenant) = self.tenant.as_ref().filter(|_| self.taken != now) else { return };
         for kind in Kind::ALL {
             kind.total(tenant).give(self.taken[kind as usize] - now[kind as usize]);
         }
