@@ -22,9 +22,8 @@ pub use asking::topic_name;
 
 use crate::{
     config::Config,
-    messaging::{ConnectionId, Hub, Mail, Since, Ties},
+    messaging::{ConnectionId, Content, Hub, Mail, Since, Ties},
     tenant::Tenant,
-    websocket,
 };
 
 /// Where a connection is in its life, as far as host calls go.
@@ -36,15 +35,6 @@ pub enum Phase {
     Open,
     /// In `terminate`: others can be told, nothing comes back.
     Ending,
-}
-
-/// What is published.
-#[derive(Clone, Debug)]
-pub enum Publication {
-    /// A frame, for sockets.
-    Frame(websocket::Message),
-    /// A message, for `info`.
-    Message(Bytes),
 }
 
 /// What a callback asked for, to be done behind its frames.
@@ -84,7 +74,7 @@ pub enum Effect {
         /// To which.
         topic: Arc<str>,
         /// What.
-        what: Publication,
+        content: Content,
         /// Whether the publisher, if subscribed, gets it too.
         to_self: bool,
     },

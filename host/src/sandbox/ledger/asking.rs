@@ -4,13 +4,11 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
-use super::{Alarm, Effect, Ledger, Publication, Seat, duration};
+use super::{Alarm, Effect, Ledger, Seat, duration};
 use crate::{
     config::Config,
     messaging::{
-        ConnectionId, InvalidId, InvalidPosition, Since,
+        ConnectionId, Content, InvalidId, InvalidPosition, Since,
         subject::{self, InvalidSubject},
     },
     sandbox::{
@@ -21,7 +19,7 @@ use crate::{
         holding::Kind,
     },
     tenant::Tenant,
-    websocket::{self, ControlPayload, PayloadTooLong},
+    websocket::{PayloadTooLong, SharedFrame},
 };
 
 impl Ledger {
@@ -120,14 +118,8 @@ impl Ledger {
         frame: Frame,
         to_self: bool,
     ) -> Result<(), Error> {
-        let frame = match frame {
-            Frame::Text(text) => websocket::Message::Text(text.into()),
-            Frame::Binary(data) => websocket::Message::Binary(data.into()),
-            Frame::Ping(data) => websocket::Message::Ping(ControlPayload::new(data)?),
-            Frame::Pong(data) => websocket::Message::Pong(ControlPayload::new(data)?),
-        };
-        let bytes = frame.len_bytes();
-        self.publish(tenant, topic, Publication::Frame(frame), bytes, to_self)
+        let frame = SharedFrame::new(frame.try_into()?);
+        self.publish(tenant, topic, Content::Frame(frame), to_self)
     }
 
     /// Asks for a message to a topic.
@@ -138,23 +130,20 @@ impl Ledger {
         payload: Vec<u8>,
         to_self: bool,
     ) -> Result<(), Error> {
-        let payload = Bytes::from(payload);
-        let bytes = payload.len();
-        self.publish(tenant, topic, Publication::Message(payload), bytes, to_self)
+        self.publish(tenant, topic, Content::Message(payload.into()), to_self)
     }
 
     fn publish(
         &mut self,
         tenant: &Arc<Tenant>,
         topic: &str,
-        what: Publication,
-        bytes: usize,
+        content: Content,
         to_self: bool,
     ) -> Result<(), Error> {
         self.not_in_init()?;
         let topic = topic_name(&tenant.config, topic)?;
-        self.reserve(&tenant.config, bytes)?;
-        self.effects.push(Effect::Publish { topic, what, to_self });
+        self.reserve(&tenant.config, content.len_bytes())?;
+        self.effects.push(Effect::Publish { topic, content, to_self });
         Ok(())
     }
 
