@@ -6,6 +6,7 @@
 mod asking;
 
 use std::{
+    collections::BTreeSet,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -110,7 +111,7 @@ pub struct Ledger {
     seat: Option<Seat>,
     /// Its log, while its instance sleeps and something in it is not finished.
     pub(super) log: Option<Arc<GuestLog>>,
-    effects: Vec<Effect>,
+    pub(super) effects: Vec<Effect>,
     effects_bytes: usize,
     holding: Holding,
 }
@@ -218,7 +219,11 @@ impl Ledger {
     }
 
     /// Takes so much more of the plugin's totals.
-    fn take(&mut self, tenant: &Arc<Tenant>, more: &[(Kind, usize)]) -> Result<(), Error> {
+    pub(super) fn take(
+        &mut self,
+        tenant: &Arc<Tenant>,
+        more: &[(Kind, usize)],
+    ) -> Result<(), Error> {
         self.holding.take(tenant, self.amounts(), more)
     }
 
@@ -235,11 +240,27 @@ impl Ledger {
         })
     }
 
+    /// Asks for the end of one of its ties, if it has it.
+    pub(super) fn give_back<T: Ord>(
+        &mut self,
+        tenant: &Tenant,
+        ties: fn(&mut Ties) -> &mut BTreeSet<T>,
+        tie: T,
+        effect: fn(T) -> Effect,
+    ) -> Result<(), Error> {
+        if ties(&mut self.ties).contains(&tie) {
+            self.reserve(&tenant.config, 0)?;
+            ties(&mut self.ties).remove(&tie);
+            self.effects.push(effect(tie));
+        }
+        Ok(())
+    }
+
     fn not_in_init(&self) -> Result<(), Error> {
         if self.phase == Phase::Init { Err(Error::NotOpen) } else { Ok(()) }
     }
 
-    fn is_open(&self) -> Result<(), Error> {
+    pub(super) fn is_open(&self) -> Result<(), Error> {
         if self.phase == Phase::Open { Ok(()) } else { Err(Error::NotOpen) }
     }
 
@@ -250,7 +271,7 @@ impl Ledger {
     }
 
     /// Counts one more effect against the limits of a callback.
-    fn reserve(&mut self, config: &Config, payload: usize) -> Result<(), Error> {
+    pub(super) fn reserve(&mut self, config: &Config, payload: usize) -> Result<(), Error> {
         if payload > config.payload_max_bytes {
             return Err(Error::Limit("payload_max_bytes".into()));
         }
