@@ -39,6 +39,7 @@
 
 use std::borrow::Cow;
 
+use crate::parts::Parts;
 use crate::{Error, host};
 
 /// A store, by its name. It is no handle: a handler that has one can sleep.
@@ -121,8 +122,7 @@ impl Store {
     /// The keys that begin with `prefix`, in the order of their bytes. They are
     /// fetched in parts: what is changed meanwhile may be among them or not.
     pub fn keys(&self, prefix: &str) -> Keys<'_> {
-        let (prefix, at_hand) = (prefix.to_owned(), Vec::new().into_iter());
-        Keys { store: self, prefix, at_hand, after: None, ended: false }
+        Keys { store: self, prefix: prefix.to_owned(), parts: Parts::new() }
     }
 }
 
@@ -131,32 +131,17 @@ impl Store {
 pub struct Keys<'a> {
     store: &'a Store,
     prefix: String,
-    at_hand: std::vec::IntoIter<String>,
-    /// The last one so far.
-    after: Option<String>,
-    ended: bool,
+    parts: Parts<String, String>,
 }
-
-/// How many keys are fetched at once.
-const PART: u32 = 100;
 
 impl Iterator for Keys<'_> {
     type Item = Result<String, Error>;
 
     fn next(&mut self) -> Option<Result<String, Error>> {
-        if self.at_hand.len() == 0 && !self.ended {
-            match host::list_keys(&self.store.0, &self.prefix, self.after.as_deref(), PART) {
-                Ok(part) => {
-                    self.ended = part.is_empty();
-                    self.after = part.last().cloned();
-                    self.at_hand = part.into_iter();
-                }
-                Err(error) => {
-                    self.ended = true;
-                    return Some(Err(error));
-                }
-            }
-        }
-        self.at_hand.next().map(Ok)
+        let Self { store, prefix, parts } = self;
+        let fetch = |after: Option<&String>, count| {
+            host::list_keys(&store.0, prefix, after.map(String::as_str), count)
+        };
+        parts.next(fetch, String::clone)
     }
 }

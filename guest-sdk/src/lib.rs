@@ -30,7 +30,8 @@
 //!   a `String` to a list of [`Commands`].
 //! - [`Request`], [`Accept`], [`Response`]: the opening handshake.
 //! - [`timers`], [`topics`], [`connections`], [`presence`]: what a handler asks of
-//!   the host. It takes effect after the callback, behind the frames it returns.
+//!   the host. It takes effect after the callback, behind the frames it returns; but
+//!   to list who is present and to watch it is done at once.
 //! - [`names`]: to find a connection by. [`key_value`]: stores that connections
 //!   share. Done at once.
 //! - Logging is the [`log`] crate's: `log::info!("…")` reaches the host's log,
@@ -65,10 +66,12 @@ mod deflate;
 mod error;
 mod frame;
 mod handler;
+mod id;
 pub mod key_value;
 mod logging;
 mod message;
 pub mod names;
+mod parts;
 mod percent;
 pub mod presence;
 mod reason;
@@ -97,8 +100,9 @@ pub use deflate::{Deflate, Strategy};
 pub use error::Error;
 pub use frame::{ControlPayload, Frame, PayloadTooLong};
 pub use handler::Handler;
+pub use id::{CallId, ConnectionId, Position, TimerId};
 pub use log;
-pub use message::{CallId, ConnectionId, Message, Position, PresenceChange, TimerId};
+pub use message::{Message, PresenceChange};
 pub use reason::{ConnectionError, Reason};
 pub use reply::{Outcome, Reply};
 pub use request::{Fields, HttpVersion, Peer, Request, TlsInfo};

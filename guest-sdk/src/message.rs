@@ -1,114 +1,7 @@
-//! What `info` is given, and the names of things.
+//! What `info` is given.
 
-use std::fmt;
-
-use crate::Error;
 use crate::presence::Present;
-
-/// Names one connection: opaque text, compared by equality.
-///
-/// It can't be guessed and is not used twice. Whoever has it may
-/// [send](crate::connections::send) to the connection, so it can be passed on
-/// to other handlers, and should not be shown to peers.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConnectionId(String);
-
-impl ConnectionId {
-    /// The id as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<String> for ConnectionId {
-    /// The id that this text is, such as one that another handler passed on.
-    fn from(id: String) -> Self {
-        Self(id)
-    }
-}
-
-impl From<&str> for ConnectionId {
-    fn from(id: &str) -> Self {
-        Self(id.to_owned())
-    }
-}
-
-impl fmt::Display for ConnectionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// Names one timer of this connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TimerId(u64);
-
-impl TimerId {
-    /// The id as a number.
-    pub const fn get(self) -> u64 {
-        self.0
-    }
-}
-
-impl From<u64> for TimerId {
-    fn from(id: u64) -> Self {
-        Self(id)
-    }
-}
-
-impl fmt::Display for TimerId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// Names a question from one connection to another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CallId(u64);
-
-impl CallId {
-    /// The id as a number.
-    pub const fn get(self) -> u64 {
-        self.0
-    }
-}
-
-impl From<u64> for CallId {
-    fn from(id: u64) -> Self {
-        Self(id)
-    }
-}
-
-/// A place in the history of a topic: opaque text. Whoever has it may
-/// [subscribe](crate::topics::subscribe_since) to what came behind it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Position(String);
-
-impl Position {
-    /// The position as text, such as to give it to a client.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<String> for Position {
-    /// The position that this text is, such as one that a client kept.
-    fn from(position: String) -> Self {
-        Self(position)
-    }
-}
-
-impl From<&str> for Position {
-    fn from(position: &str) -> Self {
-        Self(position.to_owned())
-    }
-}
-
-impl fmt::Display for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+use crate::{CallId, ConnectionId, Error, Position, TimerId};
 
 /// An event that is not a frame. A connection gets a kind only after it asked
 /// for it: by a timer, a subscription, an id it handed out.
@@ -192,7 +85,7 @@ pub enum Message {
 pub enum PresenceChange {
     /// Came.
     Joined,
-    /// Changed its metadata.
+    /// Changed its metadata or its name.
     Updated,
     /// Went, or its node did.
     Left,

@@ -31,6 +31,7 @@
 //! # assert_eq!(request("/").present("room", bob).open::<Room>().opened().texts(), ["Bob is here. "]);
 //! ```
 
+use crate::parts::Parts;
 use crate::{ConnectionId, Error, host};
 
 /// Somebody who is present on a topic.
@@ -81,7 +82,7 @@ pub fn leave(topic: &str) -> Result<(), Error> {
 ///
 /// It fails with [`Error::NotOpen`] in `init`, and [`Error::Invalid`].
 pub fn list(topic: &str) -> List<'_> {
-    List { topic, at_hand: Vec::new().into_iter(), after: None, ended: false }
+    List { topic, parts: Parts::new() }
 }
 
 /// Has changes told, this connection's own too, in order for each of those present.
@@ -109,32 +110,14 @@ pub fn unwatch(topic: &str) -> Result<(), Error> {
 #[derive(Debug)]
 pub struct List<'a> {
     topic: &'a str,
-    at_hand: std::vec::IntoIter<Present>,
-    /// The last one so far.
-    after: Option<ConnectionId>,
-    ended: bool,
+    parts: Parts<Present, ConnectionId>,
 }
-
-/// How many are fetched at once.
-const PART: u32 = 100;
 
 impl Iterator for List<'_> {
     type Item = Result<Present, Error>;
 
     fn next(&mut self) -> Option<Result<Present, Error>> {
-        if self.at_hand.len() == 0 && !self.ended {
-            match host::list_present(self.topic, self.after.as_ref(), PART) {
-                Ok(part) => {
-                    self.ended = part.is_empty();
-                    self.after = part.last().map(|present| present.id.clone());
-                    self.at_hand = part.into_iter();
-                }
-                Err(error) => {
-                    self.ended = true;
-                    return Some(Err(error));
-                }
-            }
-        }
-        self.at_hand.next().map(Ok)
+        let fetch = |after: Option<&_>, count| host::list_present(self.topic, after, count);
+        self.parts.next(fetch, |present| present.id.clone())
     }
 }

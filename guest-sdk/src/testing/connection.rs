@@ -106,7 +106,7 @@ impl<H: Handler> Connection<H> {
 
     /// Whose a name is.
     pub fn named(&self, name: &str) -> Option<&ConnectionId> {
-        self.host.others.names.get(name)
+        self.host.others.named(name)
     }
 
     /// The value of a key in a key-value store.

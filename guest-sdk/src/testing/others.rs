@@ -13,8 +13,26 @@ use crate::{ConnectionId, Error};
 /// The names and the presences of others, and what the connection under test adds.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Others {
-    pub(super) names: BTreeMap<String, ConnectionId>,
+    /// In the order in which they were registered.
+    names: Vec<(String, ConnectionId)>,
     pub(super) present: BTreeMap<String, BTreeMap<ConnectionId, Present>>,
+}
+
+impl Others {
+    /// Whose a name is.
+    pub(super) fn named(&self, name: &str) -> Option<&ConnectionId> {
+        self.names.iter().find_map(|(other, of)| (other == name).then_some(of))
+    }
+
+    /// Makes a name this one's.
+    pub(super) fn name(&mut self, name: String, of: ConnectionId) {
+        self.free(&name);
+        self.names.push((name, of));
+    }
+
+    fn free(&mut self, name: &str) {
+        self.names.retain(|(other, _)| other != name);
+    }
 }
 
 fn check_name(name: &str) -> Result<String, Error> {
@@ -35,7 +53,10 @@ pub(crate) fn register(name: &str) -> Result<bool, Error> {
     ask(|host| {
         let host = host.receiving()?;
         let (name, id) = (check_name(name)?, host.own_id()?);
-        let is_own = *host.others.names.entry(name.clone()).or_insert_with(|| id.clone()) == id;
+        if host.others.named(&name).is_none() {
+            host.others.name(name.clone(), id.clone());
+        }
+        let is_own = host.others.named(&name) == Some(&id);
         if is_own {
             host.calls.push(Call::Register(name));
         }
@@ -47,9 +68,9 @@ pub(crate) fn unregister(name: &str) -> Result<bool, Error> {
     ask(|host| {
         let host = host.receiving()?;
         let (name, id) = (check_name(name)?, host.own_id()?);
-        let is_own = host.others.names.get(&name) == Some(&id);
+        let is_own = host.others.named(&name) == Some(&id);
         if is_own {
-            host.others.names.remove(&name);
+            host.others.free(&name);
             host.calls.push(Call::Unregister(name));
         }
         Ok(is_own)
@@ -59,7 +80,7 @@ pub(crate) fn unregister(name: &str) -> Result<bool, Error> {
 pub(crate) fn lookup(name: &str) -> Result<Option<ConnectionId>, Error> {
     ask(|host| {
         let name = check_name(name)?;
-        Ok(host.telling()?.others.names.get(&name).cloned())
+        Ok(host.telling()?.others.named(&name).cloned())
     })
 }
 
@@ -67,7 +88,7 @@ pub(crate) fn enter(topic: &str, metadata: &str) -> Result<(), Error> {
     ask(|host| {
         let host = host.receiving()?;
         let (topic, id, metadata) = (check_topic(topic)?, host.own_id()?, metadata.to_owned());
-        let own = |(name, of): (&String, &ConnectionId)| (*of == id).then(|| name.clone());
+        let own = |(name, of): &(String, _)| (*of == id).then(|| name.clone());
         let name = host.others.names.iter().find_map(own);
         let present = Present { id: id.clone(), name, metadata: metadata.clone() };
         host.others.present.entry(topic.clone()).or_default().insert(id, present);

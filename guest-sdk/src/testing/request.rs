@@ -101,7 +101,7 @@ impl RequestBuilder {
 
     /// Has another connection registered this name.
     pub fn name(mut self, name: &str, of: impl Into<ConnectionId>) -> Self {
-        self.others.names.insert(name.to_owned(), of.into());
+        self.others.name(name.to_owned(), of.into());
         self
     }
 

@@ -268,6 +268,31 @@ fn stores_are_there() {
 }
 
 #[test]
+fn who_is_present_has_the_first_name_it_registered() {
+    struct Enters;
+
+    #[handler]
+    impl Handler for Enters {
+        fn init(_: Request) -> Result<Accept<Self>, Response> {
+            Ok(Accept::new(Enters))
+        }
+
+        fn text(&mut self, name: String) -> Result<Option<String>, Error> {
+            if name == "zoe" && !names::unregister("zoe")? {
+                names::register("zoe")?;
+            }
+            names::register("ann")?;
+            presence::enter("room", "")?;
+            presence::list("room").next().expect("it is present").map(|present| present.name)
+        }
+    }
+
+    let mut enters = request("/").open::<Enters>();
+    assert_eq!(enters.text("zoe").texts(), ["zoe"]);
+    assert_eq!(enters.text("zoe").texts(), ["ann"]);
+}
+
+#[test]
 fn others_are_there() {
     struct Looks;
 

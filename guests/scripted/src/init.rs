@@ -17,6 +17,9 @@
 //! With the header `x-hibernate: 1`, hibernation is asked for in every callback;
 //! if `opened` is one, the response names the connection, in `x-connection`.
 //!
+//! The script of `restore`, in the header `x-restore`, has of these what can be
+//! changed.
+//!
 //! Besides, what is done at once, and host calls; what becomes of the latter is
 //! noted.
 
@@ -47,9 +50,17 @@ pub(crate) fn run(mut state: Scripted) -> Result<Accept<Scripted>, Response> {
     if let Some(id) = id.filter(|_| !script.contains("only:") || script.contains("opened")) {
         accept = accept.header("x-connection", id);
     }
-    raw_words(&script).try_fold(accept, |accept, word| {
-        extend(accept, word).map_err(|error| Response::new(500).text(format!("x-init: {error}")))
-    })
+    raw_words(&script)
+        .try_fold(accept, extend)
+        .map_err(|error| Response::new(500).text(format!("x-init: {error}")))
+}
+
+/// Runs the script of `restore`.
+pub(crate) fn restored(state: Scripted) -> Result<Accept<Scripted>, String> {
+    let script = state.script("x-restore").unwrap_or_default();
+    raw_words(&script)
+        .try_fold(Accept::new(state), extend)
+        .map_err(|error| format!("x-restore: {error}"))
 }
 
 fn response(word: &str) -> Option<Response> {

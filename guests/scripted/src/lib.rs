@@ -3,7 +3,8 @@
 //! A *script* is a list of words separated by `;`, each `name` or
 //! `name:argument`; see [`word`] for the words. A text frame is a script;
 //! so are the request's headers `x-init`, `x-opened`, `x-info` and
-//! `x-terminate`. With `x-hibernate: 1` every callback asks for hibernation.
+//! `x-terminate`, and `x-restore`. With `x-hibernate: 1` every callback asks for
+//! hibernation.
 //! A text frame that is no script, and a binary frame, is echoed.
 
 mod act;
@@ -87,7 +88,7 @@ impl Handler for Scripted {
     fn restore(request: Request, state: Vec<u8>, _: String) -> Result<Accept<Self>, String> {
         let state = String::from_utf8(state).map_err(|error| error.to_string())?;
         let count = state.parse().map_err(|_| format!("no count: {state}"))?;
-        Ok(Accept::new(Self::new(request, count)))
+        init::restored(Self::new(request, count))
     }
 }
 

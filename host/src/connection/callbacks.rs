@@ -128,9 +128,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         if alarm == Alarm::Call {
             self.shared.hub.give_up(self.mailbox.id, id);
         }
-        if !self.options.callbacks.contains(Callbacks::INFO) {
-            return Ok(());
-        }
         match alarm {
             Alarm::Payload(payload) => {
                 let event = types::TimerEvent { id, payload: &payload };
@@ -146,7 +143,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         self.info(types::Message::Reply(types::ReplyEvent { call, answer })).await
     }
 
+    /// One that has moved may want it no more, and have been left some before.
     async fn info(&mut self, message: types::Message<'_>) -> Result<(), Ending> {
+        if !self.options.callbacks.contains(Callbacks::INFO) {
+            return Ok(());
+        }
         let begun = Instant::now();
         let outcome = self
             .call("info", true, Patience::Limited, async |instance| instance.info(message).await)

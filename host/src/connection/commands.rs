@@ -5,7 +5,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::{Connection, ending::Ending};
 use crate::{
     sandbox::types::{Command, FrameResult},
-    websocket::{CloseFrame, ControlPayload, Message},
+    websocket::{CloseFrame, Message},
 };
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
@@ -38,7 +38,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     fn command(&mut self, command: Command) -> Result<Option<Ending>, String> {
         match command {
-            Command::Send(frame) => self.wire.push(&message(frame)?, &self.shared.plugin.tenant),
+            Command::Send(frame) => {
+                let message = Message::try_from(frame)
+                    .map_err(|error| format!("a frame that is not valid: {error}"))?;
+                self.wire.push(&message, &self.shared.plugin.tenant);
+            }
             Command::Close(None) => return Ok(Some(Ending::Close(None))),
             Command::Close(Some(frame)) => {
                 let frame = CloseFrame::new(frame.code, frame.reason)
@@ -70,16 +74,4 @@ pub(super) fn output_bytes(commands: &[Command]) -> usize {
         _ => 0,
     };
     commands.iter().map(bytes).sum()
-}
-
-fn message(frame: FrameResult) -> Result<Message, String> {
-    let control = |payload: Vec<u8>| {
-        ControlPayload::new(payload).map_err(|error| format!("a frame that is not valid: {error}"))
-    };
-    Ok(match frame {
-        FrameResult::Text(text) => Message::Text(text.into()),
-        FrameResult::Binary(data) => Message::Binary(data.into()),
-        FrameResult::Ping(payload) => Message::Ping(control(payload)?),
-        FrameResult::Pong(payload) => Message::Pong(control(payload)?),
-    })
 }

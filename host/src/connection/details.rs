@@ -3,7 +3,10 @@
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Connection, facts::Opened};
-use crate::messaging::{Details, Question};
+use crate::{
+    messaging::{Details, Question},
+    sandbox::Ledger,
+};
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Answers those who wait for it.
@@ -18,10 +21,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let (opened_unix_seconds, opened) = self.facts.read();
         let Opened { peer, path, http2, tls, subprotocol } = opened;
         let silent = self.wire.last_read().elapsed();
-        let (timers, subscribed) = match self.guest.ledger() {
-            Some(ledger) => (ledger.timers.len(), ledger.ties.patterns.clone()),
-            None => Default::default(),
-        };
+        let nothing = Ledger::default();
+        let ledger = self.guest.ledger().map_or(&nothing, |ledger| ledger);
+        let (timers, patterns) = (ledger.timers.len(), &ledger.ties.patterns);
+        let subscriptions = patterns.len();
+        let topics = topics.then(|| patterns.iter().map(ToString::to_string).collect());
         Details {
             version: self.shared.plugin.digest.clone(),
             asleep: !self.guest.is_awake(),
@@ -39,8 +43,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             queued_bytes: self.wire.queued_bytes(),
             mail: self.mailbox.mail(),
             timers,
-            subscriptions: subscribed.len(),
-            topics: topics.then(|| subscribed.iter().map(ToString::to_string).collect()),
+            subscriptions,
+            topics,
         }
     }
 }

@@ -3,11 +3,7 @@
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Connection;
-use crate::{
-    messaging::{Content, Publication},
-    sandbox::{self, Effect},
-    websocket::SharedFrame,
-};
+use crate::{messaging::Publication, sandbox::Effect};
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Does what host calls asked for, letting others have their turn.
@@ -26,11 +22,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             Effect::Demonitor(of) => hub.demonitor(&self.mailbox, of),
             Effect::Call { to, call, payload } => hub.call(id, to, call, payload),
             Effect::Reply { to, call, payload } => hub.reply(id, to, call, payload),
-            Effect::Publish { topic, what, to_self } => {
-                let content = match what {
-                    sandbox::Publication::Message(payload) => Content::Message(payload),
-                    sandbox::Publication::Frame(frame) => Content::Frame(SharedFrame::new(frame)),
-                };
+            Effect::Publish { topic, content, to_self } => {
                 let publication = Publication { topic, from: Some(id), to_self, content };
                 hub.publish(&publication).await;
             }

@@ -304,6 +304,7 @@ impl Guest {
         };
         let Awake { mut instance, slot, _counted, rest } = *awake;
         let rest = if slept { Some((Instant::now(), Hibernate::Asked)) } else { rest };
+        background::enter_with(instance.memory_bytes() / SELDOM_WRITTEN).await;
         let before = match instance.hibernate().await {
             Ok(before) => before,
             Err(StaysAwake::Failed(error)) => {
@@ -328,6 +329,7 @@ impl Guest {
                 (instance, Ok(options))
             }
             Err(refused) => {
+                background::enter_with(before.len_bytes()).await;
                 let back = from.plugin.template.restore(id, ledger, &before).await;
                 (back.map_err(WakeError::Restore)?, Err(refused.into()))
             }

@@ -31,6 +31,8 @@ use crate::tenant::Tenant;
 const ENTRY_BYTES: usize = 128;
 /// How often it is looked for what is too old, while there is no room.
 const SWEPT_EVERY: Duration = Duration::from_secs(1);
+/// So few histories are not worth looking for those that hold nothing.
+const LOGS_MIN: usize = 64;
 
 /// A place in the histories of a plugin's topics: by one count for all of them, so
 /// that it still means something for a topic whose history was dropped meanwhile.
@@ -84,17 +86,15 @@ pub(super) struct History {
     last: AtomicU64,
     /// Whether any topic has a history. Where none has, nothing else is looked at.
     is_kept: AtomicBool,
-    settings: RwLock<Settings>,
+    rules: RwLock<Rules>,
     logs: DashMap<Arc<str>, Arc<Log>>,
+    /// How many of them there are when those that hold nothing are dropped.
+    logs_max: AtomicUsize,
     /// What all of them take.
     bytes: Arc<AtomicUsize>,
+    bytes_max: AtomicUsize,
+    /// When room was last looked for.
     swept: Mutex<Option<Instant>>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Settings {
-    rules: Rules,
-    bytes_max: usize,
 }
 
 /// The history of one topic.
@@ -174,9 +174,11 @@ impl History {
             epoch,
             last: AtomicU64::new(0),
             is_kept: AtomicBool::new(false),
-            settings: RwLock::default(),
+            rules: RwLock::default(),
             logs: DashMap::new(),
+            logs_max: AtomicUsize::new(LOGS_MIN),
             bytes: Arc::default(),
+            bytes_max: AtomicUsize::new(0),
             swept: Mutex::default(),
         }
     }
@@ -184,9 +186,9 @@ impl History {
     /// Goes by the settings of this version of the plugin from now on.
     pub(super) fn configure(&self, tenant: &Tenant) {
         let Tenant { config, history: rules, .. } = tenant;
-        let settings = Settings { rules: rules.clone(), bytes_max: config.history_max_bytes };
         self.is_kept.store(!rules.is_empty(), SeqCst);
-        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+        self.bytes_max.store(config.history_max_bytes, Relaxed);
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = rules.clone();
         self.logs.retain(|topic, log| rules.find(topic) == Some(&log.rule));
     }
 
@@ -198,7 +200,19 @@ impl History {
         if let Some(log) = self.logs.get(topic) {
             return Some(log.clone());
         }
-        let rule = self.settings().rules.find(topic)?.clone();
+        let log = self.begin(topic)?;
+        if self.logs.len() >= self.logs_max.load(Relaxed) {
+            self.sweep(Instant::now());
+        }
+        Some(log)
+    }
+
+    /// Begins the history of a topic, if it is to have one.
+    fn begin(&self, topic: &Arc<str>) -> Option<Arc<Log>> {
+        // Held until the log is there: either the rule is still the one, or the log is
+        // found by who changes it.
+        let rules = self.rules.read().unwrap_or_else(PoisonError::into_inner);
+        let rule = rules.find(topic)?.clone();
         let log = self.logs.entry(topic.clone()).or_insert_with(|| {
             let kept = Kept { entries: VecDeque::new(), whole_after: self.last.load(SeqCst) };
             Arc::new(Log {
@@ -211,10 +225,6 @@ impl History {
         Some(log.clone())
     }
 
-    fn settings(&self) -> Settings {
-        self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     /// Adds what is published to a topic's history, and looks who gets it now: who
     /// comes later has it from the history.
     pub(super) fn keep<S>(
@@ -225,9 +235,9 @@ impl History {
         now: Instant,
     ) -> (Position, S) {
         let bytes = bytes_of(publication);
-        let bytes_max = self.settings().bytes_max;
+        let bytes_max = self.bytes_max.load(Relaxed);
         if self.bytes.load(Relaxed) + bytes > bytes_max {
-            self.sweep(now);
+            self.make_room(now);
         }
         let mut kept = log.lock();
         let sequence = self.last.fetch_add(1, SeqCst) + 1;
@@ -285,21 +295,29 @@ impl History {
         subscribe(past);
     }
 
-    /// Drops what is too old, of all topics: else it would be there until its topic is
-    /// used again. Not again soon.
-    fn sweep(&self, now: Instant) {
+    /// Drops what is too old, if that was not done just now.
+    fn make_room(&self, now: Instant) {
         let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
         if swept.is_some_and(|swept| now < swept + SWEPT_EVERY) {
             return;
         }
         *swept = Some(now);
         drop(swept);
+        self.sweep(now);
+    }
+
+    /// Drops what is too old, of all topics: else it would be there until its topic is
+    /// used again. And the histories that hold nothing then: one begins whenever its
+    /// topic is looked at. Not before there are twice as many as are left, so that each
+    /// that begins costs the same.
+    fn sweep(&self, now: Instant) {
         self.logs.retain(|_, log| {
             let mut kept = log.lock();
             log.trim_old(&mut kept, now);
             // Nobody else has it: they would have taken it from here.
             Arc::strong_count(log) > 1 || !kept.entries.is_empty()
         });
+        self.logs_max.store((2 * self.logs.len()).max(LOGS_MIN), Relaxed);
     }
 }
 

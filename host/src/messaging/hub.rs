@@ -212,7 +212,9 @@ impl Hub {
         self.untie(mailbox.id, |tied| {
             tied.ties.patterns.remove(pattern);
             mailbox.forget(|mail| match mail {
-                Mail::Published { topic, .. } | Mail::Gap { topic } => {
+                // Only who subscribes to a topic by its name is told of gaps.
+                Mail::Gap { topic } => topic == pattern,
+                Mail::Published { topic, .. } => {
                     subject::matches(pattern, topic) && !tied.ties.subscribed(topic)
                 }
                 _ => false,

@@ -107,7 +107,7 @@ impl Mail {
     }
 
     /// Whether it is left even where there is no room. There are only so many: one for
-    /// each monitor, and one for each subscription.
+    /// each monitor, and one for each subscription, which is forgotten with it.
     pub(super) fn has_room_always(&self) -> bool {
         matches!(self, Self::Down { .. } | Self::Gap { .. })
     }

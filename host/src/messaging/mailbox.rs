@@ -1,5 +1,7 @@
 //! A connection's address: where others leave messages for it.
 
+mod past;
+
 use std::{
     collections::VecDeque,
     mem,
@@ -10,6 +12,7 @@ use std::{
     task::{Context, Waker},
 };
 
+pub(super) use self::past::Past;
 use super::{ConnectionId, Question, mail::Mail};
 use crate::{
     config::{Config, SlowReader},
@@ -74,21 +77,16 @@ struct Waiting {
 
 impl Waiting {
     fn is_empty(&self) -> bool {
-        self.mail.is_empty() && self.frames.is_empty() && self.questions.is_empty()
+        let Self { mail, frames, questions, closing, .. } = self;
+        mail.is_empty() && frames.is_empty() && questions.is_empty() && closing.is_none()
     }
 }
 
-/// What was published to a topic before somebody subscribed to it.
-#[derive(Debug, Default)]
-pub(super) struct Past {
-    /// Messages, in order.
-    pub(super) mail: Vec<Mail>,
-    /// Frames, in order.
-    pub(super) frames: Vec<SharedFrame>,
-    /// What to tell before, where something is missing.
-    pub(super) gap: Option<Mail>,
-    /// Whether something is.
-    pub(super) missing: bool,
+impl Inside {
+    /// Keeps no room where nothing waits.
+    fn tidy(&mut self) {
+        self.waiting.take_if(|waiting| waiting.is_empty());
+    }
 }
 
 /// What can't wait for a callback, or needs none.
@@ -136,6 +134,7 @@ impl Mailbox {
             self.ring(inside);
             return Left::Waiting;
         };
+        inside.tidy();
         drop(inside);
         self.tenant.limit(setting);
         self.dropped()
@@ -144,44 +143,6 @@ impl Mailbox {
     fn dropped(&self) -> Left {
         self.tenant.metrics.mail_dropped.inc();
         Left::Dropped
-    }
-
-    /// Leaves what was published to a topic before, as far as there is room for it:
-    /// the newest. A `gap` is told before, where something is `missing` by then or for
-    /// want of room.
-    pub(super) fn leave_past(&self, past: Past) {
-        let mut inside = self.lock();
-        if inside.closed {
-            return;
-        }
-        let waiting = inside.waiting.get_or_insert_default();
-        let Past { mail, frames, gap, missing } = past;
-        let takes_mail = self.takes_mail.load(Ordering::Relaxed);
-        let (mail, gap) = if takes_mail { (mail, gap) } else { (Vec::new(), None) };
-        let config = &self.tenant.config;
-        let room = config.mailbox_max.saturating_sub(waiting.mail.len());
-        let room_bytes = config.mailbox_max_bytes.saturating_sub(waiting.mail_bytes);
-        let fit = |before: usize, before_bytes: usize| {
-            let room = room.saturating_sub(before);
-            left_out(&mail, room, room_bytes.saturating_sub(before_bytes), Mail::bytes)
-        };
-        let frame_room_bytes = config.send_queue_max_bytes.saturating_sub(waiting.frame_bytes);
-        let frames_left_out = left_out(&frames, frames.len(), frame_room_bytes, frame_bytes);
-        let missing = missing || fit(0, 0) + frames_left_out > 0;
-        let gap = gap.filter(|_| missing);
-        let mail_left_out = gap.as_ref().map_or_else(|| fit(0, 0), |gap| fit(1, gap.bytes()));
-        let mail = gap.into_iter().chain(mail.into_iter().skip(mail_left_out));
-        for mail in mail {
-            // By the plugin's total there may be no room even so.
-            if let Err(setting) = self.push(waiting, mail) {
-                self.tenant.limit(setting);
-            }
-        }
-        for frame in frames.into_iter().skip(frames_left_out) {
-            waiting.frame_bytes += frame_bytes(&frame);
-            waiting.frames.push_back(frame);
-        }
-        self.ring(inside);
     }
 
     /// Adds a message, if there is room.
@@ -210,12 +171,13 @@ impl Mailbox {
         if inside.closed || inside.frames_lost {
             return self.dropped();
         }
-        let waiting = inside.waiting.get_or_insert_default();
-        let bytes = waiting.frame_bytes + frame_bytes(&frame);
+        let before = inside.waiting.as_ref().map_or(0, |waiting| waiting.frame_bytes);
+        let bytes = before + frame_bytes(&frame);
         if bytes > self.tenant.config.send_queue_max_bytes {
             self.no_room(inside);
             return self.dropped();
         }
+        let waiting = inside.waiting.get_or_insert_default();
         waiting.frame_bytes = bytes;
         waiting.frames.push_back(frame);
         self.ring(inside);
@@ -320,7 +282,7 @@ impl Mailbox {
     }
 
     /// Takes what is urgent, of frames as many as there is room for in bytes (one
-    /// at least where there is any); or has the owner woken when anything is left
+    /// at least where there is any). The owner is woken when anything more is left
     /// here, mail too.
     pub fn poll_urgent(&self, cx: &Context<'_>, room_bytes: usize) -> Option<Urgent> {
         if !self.rung.load(Ordering::Acquire) {
@@ -333,8 +295,9 @@ impl Mailbox {
         if inside.frames_lost {
             return Some(Urgent::FramesLost);
         }
-        if inside.replaced {
-            return Some(Urgent::Replaced);
+        // Before all that goes on: while a callback runs, only frames are looked at.
+        if !inside.owner.as_ref().is_some_and(|owner| owner.will_wake(cx.waker())) {
+            inside.owner = Some(cx.waker().clone());
         }
         if let Some(Waiting { closing: Some(frame), .. }) = inside.waiting.as_deref() {
             return Some(Urgent::Operator(frame.clone()));
@@ -345,11 +308,11 @@ impl Mailbox {
         {
             return Some(Urgent::Frames(waiting.take_frames(room_bytes)));
         }
-        if !inside.owner.as_ref().is_some_and(|owner| owner.will_wake(cx.waker())) {
-            inside.owner = Some(cx.waker().clone());
+        if inside.replaced {
+            return Some(Urgent::Replaced);
         }
-        if inside.waiting.as_ref().is_none_or(|waiting| waiting.is_empty()) {
-            inside.waiting = None;
+        inside.tidy();
+        if inside.waiting.is_none() {
             self.rung.store(false, Ordering::Release);
         }
         None
@@ -399,21 +362,6 @@ impl Drop for Mailbox {
     fn drop(&mut self) {
         self.close();
     }
-}
-
-/// How many of the oldest have to be left out, so that the others have room.
-fn left_out<T>(
-    items: &[T],
-    room: usize,
-    mut room_bytes: usize,
-    bytes: impl Fn(&T) -> usize,
-) -> usize {
-    let fits = |item: &&T| {
-        let left = room_bytes.checked_sub(bytes(item));
-        room_bytes = left.unwrap_or(0);
-        left.is_some()
-    };
-    items.len() - items.iter().rev().take(room).take_while(fits).count()
 }
 
 /// What a frame takes, with what it takes to keep it.

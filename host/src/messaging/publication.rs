@@ -37,7 +37,9 @@ pub enum Content {
 }
 
 impl Content {
-    pub(super) fn len_bytes(&self) -> usize {
+    /// How many bytes of payload it is.
+    #[must_use]
+    pub fn len_bytes(&self) -> usize {
         match self {
             Self::Frame(frame) => frame.len_bytes(),
             Self::Message(payload) => payload.len(),

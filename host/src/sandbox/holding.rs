@@ -5,26 +5,41 @@ use std::sync::Arc;
 use super::bindings::wshost::handler::types::ErrorResult as Error;
 use crate::tenant::{Tenant, Total};
 
-const KINDS: usize = 6;
-
-/// How much there is of each of these, in this order.
-pub(super) type Amounts = [usize; KINDS];
-
-/// What can be taken one by one.
+/// What counts against a plugin's totals.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kind {
-    Subscription = 2,
-    Monitor = 3,
-    Name = 4,
-    Presence = 5,
+    Timer,
+    TimerByte,
+    Subscription,
+    Monitor,
+    Name,
+    Presence,
 }
 
+/// How much there is of each kind, in their order.
+pub(super) type Amounts = [usize; Kind::ALL.len()];
+
 impl Kind {
-    /// One of it.
-    pub(super) fn one(self) -> Amounts {
-        let mut amounts = Amounts::default();
-        amounts[self as usize] = 1;
-        amounts
+    /// In the order of their declaration.
+    pub(super) const ALL: [Self; 6] = [
+        Self::Timer,
+        Self::TimerByte,
+        Self::Subscription,
+        Self::Monitor,
+        Self::Name,
+        Self::Presence,
+    ];
+
+    fn total(self, tenant: &Tenant) -> &Total {
+        let totals = &tenant.totals;
+        match self {
+            Self::Timer => &totals.timers,
+            Self::TimerByte => &totals.timer_bytes,
+            Self::Subscription => &totals.subscriptions,
+            Self::Monitor => &totals.monitors,
+            Self::Name => &totals.names,
+            Self::Presence => &totals.presences,
+        }
     }
 }
 
@@ -45,26 +60,38 @@ impl Holding {
         &mut self,
         tenant: &Arc<Tenant>,
         now: Amounts,
-        more: Amounts,
+        more: &[(Kind, usize)],
     ) -> Result<(), Error> {
         self.settle(now);
         self.tenant.get_or_insert_with(|| tenant.clone());
-        for (at, total) in totals(tenant).into_iter().enumerate() {
-            if !total.add(more[at]) {
+        for (kind, amount) in more {
+            let total = kind.total(tenant);
+            if !total.add(*amount) {
                 self.settle(now);
                 return Err(Error::Limit(total.setting().into()));
             }
-            self.taken[at] += more[at];
+            self.taken[*kind as usize] += amount;
         }
         Ok(())
     }
 
     /// Gives back what was taken beyond what there is `now`.
     pub(super) fn settle(&mut self, now: Amounts) {
-        let Some(tenant) = &self.tenant else { return };
-        for (at, total) in totals(tenant).into_iter().enumerate() {
-            total.give(self.taken[at] - now[at]);
+        let Some(tenant) = self.tenant.as_ref().filter(|_| self.taken != now) else { return };
+        for kind in Kind::ALL {
+            kind.total(tenant).give(self.taken[kind as usize] - now[kind as usize]);
         }
+        self.taken = now;
+    }
+
+    /// Counts what there is `now` against another tenant's totals from here on. It has
+    /// room there always: it was taken before.
+    pub(super) fn move_to(&mut self, tenant: &Arc<Tenant>, now: Amounts) {
+        self.settle(Amounts::default());
+        for kind in Kind::ALL {
+            kind.total(tenant).add_always(now[kind as usize]);
+        }
+        self.tenant = Some(tenant.clone());
         self.taken = now;
     }
 }
@@ -73,16 +100,4 @@ impl Drop for Holding {
     fn drop(&mut self) {
         self.settle(Amounts::default());
     }
-}
-
-fn totals(tenant: &Tenant) -> [&Total; KINDS] {
-    let totals = &tenant.totals;
-    [
-        &totals.timers,
-        &totals.timer_bytes,
-        &totals.subscriptions,
-        &totals.monitors,
-        &totals.names,
-        &totals.presences,
-    ]
 }

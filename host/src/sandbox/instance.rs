@@ -216,8 +216,9 @@ impl Instance {
         Ok(options)
     }
 
-    /// Has the instance go on with what another one held of the host.
-    pub fn take_over(&mut self, ledger: Box<Ledger>) {
+    /// Has the instance go on with what one of another version held of the host.
+    pub fn take_over(&mut self, mut ledger: Box<Ledger>) {
+        ledger.move_to(&self.tenant);
         self.store.data_mut().ledger = ledger;
     }
 

@@ -6,6 +6,7 @@
 mod asking;
 
 use std::{
+    collections::BTreeSet,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -14,7 +15,7 @@ use bytes::Bytes;
 
 use super::{
     bindings::wshost::handler::types::ErrorResult as Error,
-    holding::{Amounts, Holding},
+    holding::{Amounts, Holding, Kind},
     log::GuestLog,
     timers::{Alarm, Fired, Timers},
 };
@@ -22,9 +23,8 @@ pub use asking::topic_name;
 
 use crate::{
     config::Config,
-    messaging::{ConnectionId, Hub, Mail, Since, Ties},
+    messaging::{ConnectionId, Content, Hub, Mail, Since, Ties},
     tenant::Tenant,
-    websocket,
 };
 
 /// Where a connection is in its life, as far as host calls go.
@@ -36,15 +36,6 @@ pub enum Phase {
     Open,
     /// In `terminate`: others can be told, nothing comes back.
     Ending,
-}
-
-/// What is published.
-#[derive(Clone, Debug)]
-pub enum Publication {
-    /// A frame, for sockets.
-    Frame(websocket::Message),
-    /// A message, for `info`.
-    Message(Bytes),
 }
 
 /// What a callback asked for, to be done behind its frames.
@@ -84,7 +75,7 @@ pub enum Effect {
         /// To which.
         topic: Arc<str>,
         /// What.
-        what: Publication,
+        content: Content,
         /// Whether the publisher, if subscribed, gets it too.
         to_self: bool,
     },
@@ -120,7 +111,7 @@ pub struct Ledger {
     seat: Option<Seat>,
     /// Its log, while its instance sleeps and something in it is not finished.
     pub(super) log: Option<Arc<GuestLog>>,
-    effects: Vec<Effect>,
+    pub(super) effects: Vec<Effect>,
     effects_bytes: usize,
     holding: Holding,
 }
@@ -175,6 +166,12 @@ impl Ledger {
         std::mem::take(&mut self.effects)
     }
 
+    /// Counts what it has against the totals of another version of its plugin from now
+    /// on.
+    pub(super) fn move_to(&mut self, tenant: &Arc<Tenant>) {
+        self.holding.move_to(tenant, self.amounts());
+    }
+
     /// Starts a timer.
     pub(super) fn start_timer(
         &mut self,
@@ -194,7 +191,7 @@ impl Ledger {
         if self.timers.bytes() + payload.len() > config.timers_max_bytes {
             return Err(Error::Limit("timers_max_bytes".into()));
         }
-        self.take(tenant, [1, payload.len(), 0, 0, 0, 0])?;
+        self.take(tenant, &[(Kind::Timer, 1), (Kind::TimerByte, payload.len())])?;
         Ok(self.timers.start(after, Alarm::Payload(payload.into())))
     }
 
@@ -211,9 +208,8 @@ impl Ledger {
     pub fn admits(&mut self, mail: &Mail) -> bool {
         let admits = match mail {
             Mail::Direct { .. } | Mail::Operator { .. } | Mail::Call { .. } => return true,
-            Mail::Published { topic, .. } | Mail::Gap { topic } => {
-                return self.ties.subscribed(topic);
-            }
+            Mail::Published { topic, .. } => return self.ties.subscribed(topic),
+            Mail::Gap { topic } => return self.ties.patterns.contains(topic),
             Mail::Presence { topic, .. } => return self.ties.watched.contains(topic),
             Mail::Down { id, .. } => self.ties.monitored.remove(id),
             Mail::Reply { call, .. } => self.timers.answered(*call),
@@ -223,28 +219,48 @@ impl Ledger {
     }
 
     /// Takes so much more of the plugin's totals.
-    fn take(&mut self, tenant: &Arc<Tenant>, more: Amounts) -> Result<(), Error> {
+    pub(super) fn take(
+        &mut self,
+        tenant: &Arc<Tenant>,
+        more: &[(Kind, usize)],
+    ) -> Result<(), Error> {
         self.holding.take(tenant, self.amounts(), more)
     }
 
     /// What counts against its plugin's totals.
     fn amounts(&self) -> Amounts {
         let Ties { patterns, watched, present, names, monitored } = &self.ties;
-        [
-            self.timers.len(),
-            self.timers.bytes(),
-            patterns.len() + watched.len(),
-            monitored.len(),
-            names.len(),
-            present.len(),
-        ]
+        Kind::ALL.map(|kind| match kind {
+            Kind::Timer => self.timers.len(),
+            Kind::TimerByte => self.timers.bytes(),
+            Kind::Subscription => patterns.len() + watched.len(),
+            Kind::Monitor => monitored.len(),
+            Kind::Name => names.len(),
+            Kind::Presence => present.len(),
+        })
+    }
+
+    /// Asks for the end of one of its ties, if it has it.
+    pub(super) fn give_back<T: Ord>(
+        &mut self,
+        tenant: &Tenant,
+        ties: fn(&mut Ties) -> &mut BTreeSet<T>,
+        tie: T,
+        effect: fn(T) -> Effect,
+    ) -> Result<(), Error> {
+        if ties(&mut self.ties).contains(&tie) {
+            self.reserve(&tenant.config, 0)?;
+            ties(&mut self.ties).remove(&tie);
+            self.effects.push(effect(tie));
+        }
+        Ok(())
     }
 
     fn not_in_init(&self) -> Result<(), Error> {
         if self.phase == Phase::Init { Err(Error::NotOpen) } else { Ok(()) }
     }
 
-    fn is_open(&self) -> Result<(), Error> {
+    pub(super) fn is_open(&self) -> Result<(), Error> {
         if self.phase == Phase::Open { Ok(()) } else { Err(Error::NotOpen) }
     }
 
@@ -255,7 +271,7 @@ impl Ledger {
     }
 
     /// Counts one more effect against the limits of a callback.
-    fn reserve(&mut self, config: &Config, payload: usize) -> Result<(), Error> {
+    pub(super) fn reserve(&mut self, config: &Config, payload: usize) -> Result<(), Error> {
         if payload > config.payload_max_bytes {
             return Err(Error::Limit("payload_max_bytes".into()));
         }

@@ -1,6 +1,8 @@
 //! The host's side of `presence`. To enter and to leave are effects; to list and to
 //! watch is done at once, so that nothing is missed between the two.
 
+use std::sync::Arc;
+
 use wasmtime::Result;
 
 use super::{
@@ -8,10 +10,14 @@ use super::{
         presence,
         types::{ErrorResult as Error, PresentResult as Present},
     },
-    ledger::topic_name,
+    holding::Kind,
+    ledger::{Effect, Ledger, Seat, topic_name},
     state::State,
 };
-use crate::messaging::{self, InvalidId, WatchAs};
+use crate::{
+    messaging::{self, InvalidId, WatchAs},
+    tenant::Tenant,
+};
 
 impl presence::Host for State {
     fn enter(&mut self, topic: String, metadata: String) -> Result<Result<(), Error>> {
@@ -72,5 +78,67 @@ impl From<&messaging::Present> for Present {
             name: present.name.as_deref().map(str::to_owned),
             metadata: present.metadata.to_string(),
         }
+    }
+}
+
+impl Ledger {
+    /// Asks to be present on a topic.
+    pub(super) fn enter(
+        &mut self,
+        tenant: &Arc<Tenant>,
+        topic: &str,
+        metadata: String,
+    ) -> Result<(), Error> {
+        self.is_open()?;
+        let topic = topic_name(&tenant.config, topic)?;
+        if metadata.len() > tenant.config.presence_metadata_max_bytes {
+            return Err(Error::Limit("presence_metadata_max_bytes".into()));
+        }
+        let is_new = !self.ties.present.contains(&topic);
+        if is_new && self.ties.present.len() >= tenant.config.presences_max {
+            return Err(Error::Limit("presences_max".into()));
+        }
+        self.reserve(&tenant.config, metadata.len())?;
+        if is_new {
+            self.take(tenant, &[(Kind::Presence, 1)])?;
+            self.ties.present.insert(topic.clone());
+        }
+        self.effects.push(Effect::Enter(topic, metadata.into()));
+        Ok(())
+    }
+
+    /// Asks not to be present any more.
+    pub(super) fn leave(&mut self, tenant: &Arc<Tenant>, topic: &str) -> Result<(), Error> {
+        self.is_open()?;
+        let topic = topic_name(&tenant.config, topic)?;
+        self.give_back(tenant, |ties| &mut ties.present, topic, Effect::Leave)
+    }
+
+    /// Takes note of a topic that is watched.
+    pub(super) fn watch(
+        &mut self,
+        tenant: &Arc<Tenant>,
+        topic: &str,
+    ) -> Result<(Seat, Arc<str>), Error> {
+        self.is_open()?;
+        let topic = topic_name(&tenant.config, topic)?;
+        if !self.ties.watched.contains(&topic) {
+            self.one_more_subscription(tenant)?;
+            self.take(tenant, &[(Kind::Subscription, 1)])?;
+            self.ties.watched.insert(topic.clone());
+        }
+        Ok((self.seat()?.clone(), topic))
+    }
+
+    /// Takes note of a topic that isn't watched any more.
+    pub(super) fn unwatch(
+        &mut self,
+        tenant: &Arc<Tenant>,
+        topic: &str,
+    ) -> Result<(Seat, Arc<str>), Error> {
+        self.is_open()?;
+        let topic = topic_name(&tenant.config, topic)?;
+        self.ties.watched.remove(&topic);
+        Ok((self.seat()?.clone(), topic))
     }
 }

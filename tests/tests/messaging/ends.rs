@@ -14,7 +14,7 @@ each_mode![
     a_call_has_an_end,
     a_call_to_nobody_is_told,
     a_call_may_be_answered_by_who_ends,
-    init_and_terminate_monitor_nobody,
+    init_asks_nothing_of_others,
 ];
 
 async fn the_end_of_a_connection_is_told_once(mode: Mode) {
@@ -146,7 +146,7 @@ async fn a_call_may_be_answered_by_who_ends(mode: Mode) {
     assert_eq!(a.text().await, "reply 1 my last word");
 }
 
-async fn init_and_terminate_monitor_nobody(mode: Mode) {
+async fn init_asks_nothing_of_others(mode: Mode) {
     let host = Host::shared().await;
     let id = "0".repeat(32);
     let words = [format!("monitor:{id}"), format!("call:{id}:1:x"), "register:a".to_owned()];

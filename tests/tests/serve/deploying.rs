@@ -10,6 +10,7 @@ each_mode![
     those_who_are_there_keep_their_version,
     those_who_are_there_are_drained,
     those_who_are_there_move_with_their_state,
+    who_wants_no_info_any_more_gets_none,
     who_can_not_move_stays,
     a_plugin_that_goes_is_served_no_more,
 ];
@@ -154,6 +155,22 @@ async fn those_who_are_there_move_with_their_state(mode: Mode) {
     deployed(&host, 3).await;
     assert_eq!(client.ask("count").await, "count 3");
     host.metric_reaches("wshost_migrations_total", &["result=\"moved\""], 2).await;
+}
+
+async fn who_wants_no_info_any_more_gets_none(mode: Mode) {
+    let plugins = Plugins::new();
+    plugins.put("scripted.wasm", version("scripted"));
+    let host = plugins.host().set("on_deploy=migrate").start().await;
+    let ask = mode.ask(&host).target("/scripted").header("x-restore", "only:frames");
+    let mut client = ask.open().await;
+    let id = client.id().await;
+    plugins.put("scripted.wasm", next_version("scripted"));
+    deployed(&host, 2).await;
+    // It moves at once where it is awake, else by what it gets here.
+    let mut other = open(mode, &host, "/scripted").await;
+    assert_eq!(other.ask(&format!("send:{id}:hello;text:sent")).await, "sent");
+    host.metric_reaches("wshost_migrations_total", &["result=\"moved\""], 1).await;
+    assert_eq!(client.ask("count").await, "count 1");
 }
 
 async fn who_can_not_move_stays(mode: Mode) {

@@ -120,3 +120,28 @@ fn who_published_for_others_does_not_get_it_later() {
         });
     }
 }
+
+#[test]
+fn topics_of_which_nothing_is_kept_take_no_room() {
+    let ((history, log), now) = (history(&[], 9, None), Instant::now());
+    let position = keep(&history, &log, "1", now);
+    drop(log);
+    for topic in 0..10_000 {
+        past(&history, &format!("a.{topic}"), Since::Last(9), now);
+        assert!(history.logs.len() <= LOGS_MIN, "{topic}");
+    }
+    assert_eq!(past(&history, "a.b", Since::Last(9), now), (these(&["1"]), false));
+    assert_eq!(past(&history, "a.b", Since::After(position), now), (vec![], false));
+    // As many are looked at again as there are that hold something.
+    for topic in 0..LOGS_MIN {
+        let topic = Arc::from(format!("a.kept.{topic}"));
+        let log = history.log(&topic).unwrap();
+        let publication = Publication { topic, ..message("2") };
+        history.keep(&log, &publication, || (), now);
+    }
+    for topic in 0..10_000 {
+        past(&history, &format!("a.{topic}"), Since::Last(9), now);
+        assert!(history.logs.len() <= 4 * LOGS_MIN, "{topic}");
+    }
+    assert!(history.logs.len() > LOGS_MIN);
+}

@@ -202,6 +202,23 @@ async fn whoever_matches_by_several_patterns_gets_it_once() {
     assert!(a.take_mail().is_none());
 }
 
+#[test]
+fn a_gap_goes_with_its_subscription() {
+    let hub = Hub::default();
+    let a = member(&hub);
+    let since = Since::After("0".repeat(32).parse().unwrap());
+    hub.subscribe(&a, &">".into(), Since::Now);
+    for topic in ["x", "x", "y"] {
+        hub.subscribe(&a, &topic.into(), since);
+        assert_eq!(a.mail(), 1);
+        hub.unsubscribe(&a, &topic.into());
+        assert_eq!(a.mail(), 0);
+    }
+    hub.subscribe(&a, &"x".into(), since);
+    hub.unsubscribe(&a, &">".into());
+    assert!(matches!(a.take_mail(), Some(Mail::Gap { .. })));
+}
+
 #[tokio::test]
 async fn what_a_connection_had_is_gone_with_it() {
     let hub = Hub::default();

@@ -87,6 +87,24 @@ fn frames_are_taken_as_there_is_room() {
 }
 
 #[test]
+fn frames_are_passed_on_where_the_plugin_was_replaced() {
+    let mailbox = mailbox();
+    mailbox.replaced();
+    mailbox.leave_frame(frame(b"12345"));
+    assert!(matches!(urgent(&mailbox, 1000), Some(Urgent::Frames(_))));
+    // Told until it is taken, and the owner is woken by what comes meanwhile.
+    for _ in 0..2 {
+        assert!(matches!(urgent(&mailbox, 1000), Some(Urgent::Replaced)));
+        assert!(mailbox.lock().owner.is_some());
+        mailbox.leave_frame(frame(b"678"));
+        assert!(mailbox.lock().owner.is_none());
+        assert!(matches!(urgent(&mailbox, 1000), Some(Urgent::Frames(_))));
+    }
+    mailbox.take_replaced();
+    assert!(urgent(&mailbox, 1000).is_none());
+}
+
+#[test]
 fn a_question_waits_for_the_owner_and_ends_with_the_connection() {
     let mailbox = mailbox();
     assert!(urgent(&mailbox, 1000).is_none() && mailbox.take_questions().is_empty());
@@ -182,6 +200,42 @@ fn of_what_was_before_the_newest_has_room() {
     assert!(
         matches!(urgent(&mailbox, 1000), Some(Urgent::Frames(frames)) if lengths(&frames) == [50, 10])
     );
+}
+
+#[test]
+fn what_the_plugin_has_no_room_for_is_told_as_a_gap() {
+    let config = Config { plugin_mail_max_bytes: 8, ..Config::default() };
+    let mailbox = Mailbox::new(ConnectionId::random(), Tenant::test(config), true);
+    let mail = || [&b"1234"[..], b"5678", b"5678", b"9"].map(published).to_vec();
+    let payload = || match mailbox.take_mail()? {
+        Mail::Published { payload, .. } => Some(payload),
+        Mail::Gap { .. } => Some("gap".into()),
+        other => panic!("{other:?}"),
+    };
+    mailbox.leave_past(Past { mail: mail(), gap: gap(), ..Past::default() });
+    let payloads: Vec<_> = std::iter::from_fn(payload).collect();
+    assert_eq!(payloads, ["1234", "gap", "9"]);
+    // Who didn't ask for what is behind a position isn't told.
+    mailbox.leave_past(Past { mail: mail(), ..Past::default() });
+    let payloads: Vec<_> = std::iter::from_fn(payload).collect();
+    assert_eq!(payloads, ["1234", "9"]);
+    // Once is enough.
+    mailbox.leave_past(Past { mail: mail(), gap: gap(), missing: true, ..Past::default() });
+    let payloads: Vec<_> = std::iter::from_fn(payload).collect();
+    assert_eq!(payloads, ["gap", "1234", "9"]);
+    assert_eq!(mailbox.tenant.totals.mail_bytes.used(), 0);
+}
+
+#[test]
+fn what_has_no_room_takes_none() {
+    let mailbox = mailbox_of(SlowReader::Drop);
+    mailbox.leave(mail("12345678901"));
+    mailbox.leave_frame(frame(&[0; 101]));
+    mailbox.leave_past(Past { mail: vec![published(b"12345678901")], ..Past::default() });
+    assert!(mailbox.lock().waiting.is_none());
+    mailbox.close_by_operator(CloseFrame::new(4000, "").unwrap());
+    mailbox.leave(mail("12345678901"));
+    assert!(matches!(urgent(&mailbox, 0), Some(Urgent::Operator(_))));
 }
 
 #[test]

@@ -1,16 +1,13 @@
-//! What a handler asks of other connections. It is done once the callback has
-//! returned, but for names and for watching who is present, of which the ledger keeps
-//! the count.
+//! What a handler asks of other connections, and of topics: it is done once the
+//! callback has returned.
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
-use super::{Alarm, Effect, Ledger, Publication, Seat, duration};
+use super::{Alarm, Effect, Ledger, duration};
 use crate::{
     config::Config,
     messaging::{
-        ConnectionId, InvalidId, InvalidPosition, Since,
+        ConnectionId, Content, InvalidId, InvalidPosition, Since,
         subject::{self, InvalidSubject},
     },
     sandbox::{
@@ -21,7 +18,7 @@ use crate::{
         holding::Kind,
     },
     tenant::Tenant,
-    websocket::{self, ControlPayload, PayloadTooLong},
+    websocket::{PayloadTooLong, SharedFrame},
 };
 
 impl Ledger {
@@ -54,7 +51,7 @@ impl Ledger {
             return Err(Error::Limit("monitors_max".into()));
         }
         self.reserve(&tenant.config, 0)?;
-        self.take(tenant, Kind::Monitor.one())?;
+        self.take(tenant, &[(Kind::Monitor, 1)])?;
         self.ties.monitored.insert(id);
         self.effects.push(Effect::Monitor(id));
         Ok(())
@@ -67,13 +64,7 @@ impl Ledger {
         id: &str,
     ) -> Result<(), Error> {
         self.is_open()?;
-        let id = id.parse()?;
-        if self.ties.monitored.contains(&id) {
-            self.reserve(&tenant.config, 0)?;
-            self.ties.monitored.remove(&id);
-            self.effects.push(Effect::Demonitor(id));
-        }
-        Ok(())
+        self.give_back(tenant, |ties| &mut ties.monitored, id.parse()?, Effect::Demonitor)
     }
 
     /// Asks for a question to one connection.
@@ -91,7 +82,7 @@ impl Ledger {
             return Err(Error::Limit("calls_max".into()));
         }
         self.reserve(&tenant.config, payload.len())?;
-        self.take(tenant, [1, 0, 0, 0, 0, 0])?;
+        self.take(tenant, &[(Kind::Timer, 1)])?;
         let call = self.timers.start(timeout, Alarm::Call);
         self.effects.push(Effect::Call { to, call, payload: payload.into() });
         Ok(call)
@@ -120,14 +111,8 @@ impl Ledger {
         frame: Frame,
         to_self: bool,
     ) -> Result<(), Error> {
-        let frame = match frame {
-            Frame::Text(text) => websocket::Message::Text(text.into()),
-            Frame::Binary(data) => websocket::Message::Binary(data.into()),
-            Frame::Ping(data) => websocket::Message::Ping(ControlPayload::new(data)?),
-            Frame::Pong(data) => websocket::Message::Pong(ControlPayload::new(data)?),
-        };
-        let bytes = frame.len_bytes();
-        self.publish(tenant, topic, Publication::Frame(frame), bytes, to_self)
+        let frame = SharedFrame::new(frame.try_into()?);
+        self.publish(tenant, topic, Content::Frame(frame), to_self)
     }
 
     /// Asks for a message to a topic.
@@ -138,23 +123,20 @@ impl Ledger {
         payload: Vec<u8>,
         to_self: bool,
     ) -> Result<(), Error> {
-        let payload = Bytes::from(payload);
-        let bytes = payload.len();
-        self.publish(tenant, topic, Publication::Message(payload), bytes, to_self)
+        self.publish(tenant, topic, Content::Message(payload.into()), to_self)
     }
 
     fn publish(
         &mut self,
         tenant: &Arc<Tenant>,
         topic: &str,
-        what: Publication,
-        bytes: usize,
+        content: Content,
         to_self: bool,
     ) -> Result<(), Error> {
         self.not_in_init()?;
         let topic = topic_name(&tenant.config, topic)?;
-        self.reserve(&tenant.config, bytes)?;
-        self.effects.push(Effect::Publish { topic, what, to_self });
+        self.reserve(&tenant.config, content.len_bytes())?;
+        self.effects.push(Effect::Publish { topic, content, to_self });
         Ok(())
     }
 
@@ -180,13 +162,13 @@ impl Ledger {
         }
         self.one_more_subscription(tenant)?;
         self.reserve(&tenant.config, 0)?;
-        self.take(tenant, Kind::Subscription.one())?;
+        self.take(tenant, &[(Kind::Subscription, 1)])?;
         self.ties.patterns.insert(name.clone());
         self.effects.push(Effect::Subscribe(name, since));
         Ok(())
     }
 
-    fn one_more_subscription(&self, tenant: &Tenant) -> Result<(), Error> {
+    pub(in crate::sandbox) fn one_more_subscription(&self, tenant: &Tenant) -> Result<(), Error> {
         let count = self.ties.patterns.len() + self.ties.watched.len();
         if count >= tenant.config.subscriptions_max {
             return Err(Error::Limit("subscriptions_max".into()));
@@ -202,121 +184,7 @@ impl Ledger {
     ) -> Result<(), Error> {
         self.is_open()?;
         let pattern = pattern_name(&tenant.config, pattern)?;
-        if self.ties.patterns.contains(&pattern) {
-            self.reserve(&tenant.config, 0)?;
-            self.ties.patterns.remove(&pattern);
-            self.effects.push(Effect::Unsubscribe(pattern));
-        }
-        Ok(())
-    }
-
-    /// Asks to be present on a topic.
-    pub(in crate::sandbox) fn enter(
-        &mut self,
-        tenant: &Arc<Tenant>,
-        topic: &str,
-        metadata: String,
-    ) -> Result<(), Error> {
-        self.is_open()?;
-        let topic = topic_name(&tenant.config, topic)?;
-        if metadata.len() > tenant.config.presence_metadata_max_bytes {
-            return Err(Error::Limit("presence_metadata_max_bytes".into()));
-        }
-        let is_new = !self.ties.present.contains(&topic);
-        if is_new && self.ties.present.len() >= tenant.config.presences_max {
-            return Err(Error::Limit("presences_max".into()));
-        }
-        self.reserve(&tenant.config, metadata.len())?;
-        if is_new {
-            self.take(tenant, Kind::Presence.one())?;
-            self.ties.present.insert(topic.clone());
-        }
-        self.effects.push(Effect::Enter(topic, metadata.into()));
-        Ok(())
-    }
-
-    /// Asks not to be present any more.
-    pub(in crate::sandbox) fn leave(
-        &mut self,
-        tenant: &Arc<Tenant>,
-        topic: &str,
-    ) -> Result<(), Error> {
-        self.is_open()?;
-        let topic = topic_name(&tenant.config, topic)?;
-        if self.ties.present.contains(&topic) {
-            self.reserve(&tenant.config, 0)?;
-            self.ties.present.remove(&topic);
-            self.effects.push(Effect::Leave(topic));
-        }
-        Ok(())
-    }
-
-    /// Takes note of a topic that is watched.
-    pub(in crate::sandbox) fn watch(
-        &mut self,
-        tenant: &Arc<Tenant>,
-        topic: &str,
-    ) -> Result<(Seat, Arc<str>), Error> {
-        self.is_open()?;
-        let topic = topic_name(&tenant.config, topic)?;
-        if !self.ties.watched.contains(&topic) {
-            self.one_more_subscription(tenant)?;
-            self.take(tenant, Kind::Subscription.one())?;
-            self.ties.watched.insert(topic.clone());
-        }
-        Ok((self.seat()?.clone(), topic))
-    }
-
-    /// Takes note of a topic that isn't watched any more.
-    pub(in crate::sandbox) fn unwatch(
-        &mut self,
-        tenant: &Arc<Tenant>,
-        topic: &str,
-    ) -> Result<(Seat, Arc<str>), Error> {
-        self.is_open()?;
-        let topic = topic_name(&tenant.config, topic)?;
-        self.ties.watched.remove(&topic);
-        Ok((self.seat()?.clone(), topic))
-    }
-
-    /// Takes note of a name that is about to be registered.
-    pub(in crate::sandbox) fn register(
-        &mut self,
-        tenant: &Arc<Tenant>,
-        name: &str,
-    ) -> Result<(Seat, Arc<str>), Error> {
-        self.is_open()?;
-        let name = connection_name(&tenant.config, name)?;
-        if !self.ties.names.contains(&name) {
-            if self.ties.names.len() >= tenant.config.names_max {
-                return Err(Error::Limit("names_max".into()));
-            }
-            self.take(tenant, Kind::Name.one())?;
-            self.ties.names.push(name.clone());
-        }
-        Ok((self.seat()?.clone(), name))
-    }
-
-    /// Takes note of a name that it has no more, or never got.
-    pub(in crate::sandbox) fn unregister(
-        &mut self,
-        tenant: &Arc<Tenant>,
-        name: &str,
-    ) -> Result<(Seat, Arc<str>), Error> {
-        self.is_open()?;
-        let name = connection_name(&tenant.config, name)?;
-        self.ties.names.retain(|other| *other != name);
-        Ok((self.seat()?.clone(), name))
-    }
-
-    /// The name of a connection, to be looked up.
-    pub(in crate::sandbox) fn lookup(
-        &mut self,
-        tenant: &Arc<Tenant>,
-        name: &str,
-    ) -> Result<(Seat, Arc<str>), Error> {
-        let seat = self.seat()?.clone();
-        Ok((seat, connection_name(&tenant.config, name)?))
+        self.give_back(tenant, |ties| &mut ties.patterns, pattern, Effect::Unsubscribe)
     }
 
     /// The connection of this id, if something can be given to its node now.
@@ -355,16 +223,6 @@ fn subject_name(
         return Err(Error::Limit("topic_tokens_max".into()));
     }
     check(name)?;
-    Ok(name.into())
-}
-
-fn connection_name(config: &Config, name: &str) -> Result<Arc<str>, Error> {
-    if name.len() > config.name_max_bytes {
-        return Err(Error::Limit("name_max_bytes".into()));
-    }
-    if name.is_empty() || name.contains(char::is_control) {
-        return Err(Error::Invalid("a name is not empty and has no control characters".into()));
-    }
     Ok(name.into())
 }
 

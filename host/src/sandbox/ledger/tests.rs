@@ -19,13 +19,45 @@ fn subscribe(ledger: &mut Ledger, tenant: &Arc<Tenant>, pattern: &str) -> Result
     ledger.subscribe(tenant, pattern, AskedSince::Now)
 }
 
+fn are_not_open<T>(results: impl IntoIterator<Item = Result<T, Error>>) -> bool {
+    results.into_iter().all(|result| matches!(result, Err(Error::NotOpen)))
+}
+
+/// What becomes of asking for all that tells others something.
+fn tell(ledger: &mut Ledger, tenant: &Arc<Tenant>) -> [Result<(), Error>; 5] {
+    let id = &ConnectionId::random().to_string();
+    [
+        ledger.send(tenant, id, vec![]),
+        ledger.reply(tenant, id, 1, vec![]),
+        ledger.publish_message(tenant, "a", vec![], false),
+        ledger.publish_frame(tenant, "a", Frame::Text("x".into()), false),
+        ledger.lookup(tenant, "a").map(drop),
+    ]
+}
+
+/// What becomes of asking for all that something comes of later, and of taking it back.
+fn ask(ledger: &mut Ledger, tenant: &Arc<Tenant>) -> [Result<(), Error>; 12] {
+    let id = &ConnectionId::random().to_string();
+    [
+        ledger.start_timer(tenant, 1, vec![]).map(drop),
+        ledger.call(tenant, id, vec![], 1).map(drop),
+        ledger.monitor(tenant, id),
+        ledger.demonitor(tenant, id),
+        subscribe(ledger, tenant, "a"),
+        ledger.unsubscribe(tenant, "a"),
+        ledger.enter(tenant, "a", String::new()),
+        ledger.leave(tenant, "a"),
+        ledger.watch(tenant, "a").map(drop),
+        ledger.unwatch(tenant, "a").map(drop),
+        ledger.register(tenant, "a").map(drop),
+        ledger.unregister(tenant, "a").map(drop),
+    ]
+}
+
 #[test]
 fn nothing_can_be_asked_for_in_init() {
     let (tenant, mut ledger) = (Tenant::test(Config::default()), Ledger::default());
-    let id = ConnectionId::random().to_string();
-    assert!(matches!(ledger.send(&tenant, &id, vec![]), Err(Error::NotOpen)));
-    assert!(matches!(subscribe(&mut ledger, &tenant, "a"), Err(Error::NotOpen)));
-    assert!(matches!(ledger.start_timer(&tenant, 1, vec![]), Err(Error::NotOpen)));
+    assert!(are_not_open(ask(&mut ledger, &tenant)) && are_not_open(tell(&mut ledger, &tenant)));
     assert!(ledger.commit(Instant::now).is_empty());
 }
 
@@ -33,9 +65,12 @@ fn nothing_can_be_asked_for_in_init() {
 fn terminate_can_tell_others_only() {
     let (tenant, mut ledger) = (Tenant::test(Config::default()), open());
     ledger.phase = Phase::Ending;
-    assert!(ledger.publish_message(&tenant, "a", vec![], false).is_ok());
-    assert!(matches!(subscribe(&mut ledger, &tenant, "a"), Err(Error::NotOpen)));
-    assert!(matches!(ledger.start_timer(&tenant, 1, vec![]), Err(Error::NotOpen)));
+    assert!(are_not_open(ask(&mut ledger, &tenant)));
+    assert!(tell(&mut ledger, &tenant).iter().all(Result::is_ok));
+    assert_eq!(ledger.commit(Instant::now).len(), 4);
+    // As what is open can.
+    ledger.phase = Phase::Open;
+    assert!(ask(&mut ledger, &tenant).iter().all(Result::is_ok));
 }
 
 #[test]
@@ -118,6 +153,44 @@ fn what_a_plugin_has_in_all_is_limited_too() {
 }
 
 #[test]
+fn what_moves_to_another_version_counts_there() {
+    let version = || {
+        let mut config = Config::default();
+        config.set("plugin_timers_max=2").unwrap();
+        Tenant::test(config)
+    };
+    let (before, after, mut ledger) = (version(), version(), open());
+    let used = |tenant: &Tenant| [tenant.totals.timers.used(), tenant.totals.subscriptions.used()];
+    for _ in 0..2 {
+        ledger.start_timer(&before, 1, vec![]).unwrap();
+    }
+    subscribe(&mut ledger, &before, "a").unwrap();
+    assert_eq!(used(&before), [2, 1]);
+    ledger.move_to(&after);
+    assert_eq!((used(&before), used(&after)), ([0, 0], [2, 1]));
+    assert!(ledger.start_timer(&after, 1, vec![]).is_err());
+    subscribe(&mut ledger, &after, "b").unwrap();
+    ledger.unsubscribe(&after, "a").unwrap();
+    ledger.commit(Instant::now);
+    assert_eq!((used(&before), used(&after)), ([0, 0], [2, 1]));
+    drop(ledger);
+    assert_eq!((used(&before), used(&after)), ([0, 0], [0, 0]));
+    // One that has more than the new version allows keeps it.
+    let (mut first, mut second) = (open(), open());
+    for ledger in [&mut first, &mut second] {
+        let tenant = version();
+        for _ in 0..2 {
+            ledger.start_timer(&tenant, 1, vec![]).unwrap();
+        }
+        ledger.move_to(&after);
+    }
+    assert_eq!(used(&after), [4, 0]);
+    assert!(first.start_timer(&after, 1, vec![]).is_err());
+    subscribe(&mut first, &after, "a").unwrap();
+    assert_eq!(used(&after), [4, 1]);
+}
+
+#[test]
 fn ties_are_limited_one_by_one() {
     let mut config = Config::default();
     for setting in [
@@ -185,7 +258,13 @@ fn what_is_not_wanted_any_more_is_not_admitted() {
     let reply = Mail::Reply { call, answer: Err(NoAnswer::NoRoom) };
     assert!(ledger.admits(&reply) && !ledger.admits(&reply));
     assert_eq!(tenant.totals.timers.used(), 0);
+    // A gap is that of a subscription to the topic alone.
+    let gap = || Mail::Gap { topic: "a.b".into() };
+    assert!(!ledger.admits(&gap()));
+    subscribe(&mut ledger, &tenant, "a.b").unwrap();
+    assert!(ledger.admits(&gap()));
     ledger.unsubscribe(&tenant, "a.*").unwrap();
+    ledger.unsubscribe(&tenant, "a.b").unwrap();
     assert!(!ledger.admits(&published("a.b")));
 }
 
