@@ -12,12 +12,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::{
     Connection,
     commands::output_bytes,
+    effects::Owed,
     ending::Ending,
     guest::{Hibernate, Patience},
     wire::Wire,
 };
 use crate::{
-    background,
+    background::{self, Level},
     messaging::{Change, ConnectionId, Mail, Mailbox, NoAnswer, Present, Urgent},
     observe::traces::{Begun, Failure},
     sandbox::{
@@ -205,7 +206,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     }
 
     /// Carries out what a callback returned and asked for: first its frames, as
-    /// one run, then its effects. What it asked for beside a return that is not
+    /// one run, then its effects, which are owed where it took long. What it asked for beside a return that is not
     /// valid is not done, as if it had trapped.
     async fn carry_out(
         &mut self,
@@ -219,8 +220,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let ending = self.commands(callback, outcome.commands);
         let effects = self.guest.returned(begun, hibernate);
         let ending = ending?;
-        self.effects(effects).await;
-        ending.map_or(Ok(()), Err)
+        let owed = Owed { effects, ending };
+        if !owed.effects.is_empty() && background::here() > Level::Io {
+            self.seldom.get_or_insert_default().owed = Some(Box::new(owed));
+            return Ok(());
+        }
+        self.pay(owed).await
     }
 }
 

@@ -2,10 +2,25 @@
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::Connection;
+use super::{Connection, ending::Ending};
 use crate::{messaging::Publication, sandbox::Effect};
 
+/// What is still to be done of a callback that took long, with the sockets again: who
+/// publishes to a topic with a history holds it for all others meanwhile, and on a
+/// thread that gets what nobody else wants they could wait for long.
+pub(super) struct Owed {
+    pub(super) effects: Vec<Effect>,
+    /// The end that it asked for.
+    pub(super) ending: Option<Ending>,
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
+    /// Does what a callback asked for, and ends if it did.
+    pub(super) async fn pay(&mut self, owed: Owed) -> Result<(), Ending> {
+        self.effects(owed.effects).await;
+        owed.ending.map_or(Ok(()), Err)
+    }
+
     /// Does what host calls asked for, letting others have their turn.
     pub(super) async fn effects(&mut self, effects: Vec<Effect>) {
         for effect in effects {

@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{Connection, clocks::Due, ending::Ending, wire::Messages};
+use super::{Connection, clocks::Due, effects::Owed, ending::Ending, wire::Messages};
 use crate::{
     messaging::{Mail, Urgent},
     sandbox::{Ledger, timers::Fired},
@@ -22,6 +22,8 @@ pub(super) enum Event {
     Timer(Fired),
     /// The peer was silent for the keep-alive interval.
     KeepAlive,
+    /// A callback that took long has returned.
+    Owed(Box<Owed>),
     /// Nothing, for so long that the handler is put to sleep; or others need its
     /// slot.
     Rest,
@@ -45,6 +47,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// While too much waits to be written nothing is read and no callback is
     /// due, so that a peer that does not read holds back itself alone.
     pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        if let Some(owed) = self.seldom.as_mut().and_then(|seldom| seldom.owed.take()) {
+            return Poll::Ready(Event::Owed(owed));
+        }
         loop {
             let tenant = &self.shared.plugin.tenant;
             self.wire.write_some(cx, &self.shared.plugin.tenant);

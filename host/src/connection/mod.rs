@@ -34,7 +34,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use self::{clocks::Clocks, ending::Ending, event::Event, wire::Wire};
+use self::{clocks::Clocks, effects::Owed, ending::Ending, event::Event, wire::Wire};
 pub use self::{
     facts::{Facts, Opened},
     guest::Guest,
@@ -77,6 +77,8 @@ struct Seldom {
     stays: bool,
     /// Its span, if it is traced.
     trace: Option<Box<Trace>>,
+    /// What it does next.
+    owed: Option<Box<Owed>>,
 }
 
 /// What a connection is made of.
@@ -165,6 +167,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 Ok(())
             }
             Event::Replaced => Box::pin(self.migrate()).await,
+            Event::Owed(owed) => Box::pin(self.pay(*owed)).await,
             Event::Rest => Box::pin(self.rest()).await,
             Event::End(ending) => Err(ending),
         }

@@ -25,6 +25,7 @@ each_mode![
     a_topic_has_a_name,
     effects_come_behind_the_frames_in_call_order,
     effects_of_a_trap_never_happen,
+    effects_of_what_took_long_come_in_their_order,
     effects_beside_a_close_happen,
     effects_beside_a_mistake_do_not_depend_on_terminate,
     terminate_can_tell_others,
@@ -239,6 +240,19 @@ async fn effects_of_a_trap_never_happen(mode: Mode) {
     let ask = mode.ask(&host).opened(&format!("pub:{topic}:no;send:{to}:no;trap"));
     ask.open().await.closed_with(1011).await;
     has_nothing(&mut b).await;
+}
+
+async fn effects_of_what_took_long_come_in_their_order(mode: Mode) {
+    let host = Host::shared().await;
+    let ([mut a, mut b], _, topic) = subscribed::<2>(mode, &host).await;
+    // What is returned is so large that it is handled in the background.
+    a.say(format!("bytes:300000;pub-others:{topic}:1")).await;
+    a.say(format!("pub-others:{topic}:2")).await;
+    a.say(format!("bytes:300000;pub-others:{topic}:3;close:1000:bye")).await;
+    b.texts(&["1", "2", "3"]).await;
+    assert_eq!(a.binary().await.len(), 300_000);
+    assert_eq!(a.binary().await.len(), 300_000);
+    a.closed_with(1000).await;
 }
 
 async fn effects_beside_a_close_happen(mode: Mode) {
