@@ -11,6 +11,7 @@ use crate::{Plugins, deployed, digest, nth_version, open, version};
 
 const CONNECTIONS: usize = 500;
 const DEPLOYMENTS: u8 = 50;
+const MOVED: &[&str] = &["result=\"moved\""];
 
 async fn host(plugins: &Plugins, on_deploy: &str) -> Host {
     plugins.put("scripted.wasm", version("scripted"));
@@ -27,8 +28,9 @@ async fn deploy(plugins: &Plugins, host: &Host, number: u8) {
 }
 
 /// Has connections count and echo while versions are deployed: each must have every
-/// answer, once and in order, and its own count.
-async fn none_is_lost(plugins: &Plugins, host: &Host) {
+/// answer, once and in order, and its own count. Of each connection this many moves to
+/// other versions are waited for, for each that is deployed.
+async fn none_is_lost(plugins: &Plugins, host: &Host, moves: u64) {
     let asks = (0..CONNECTIONS).map(|_| Mode::HTTP1.ask(host).target("/scripted"));
     let mut crowd = Crowd::open(asks, counting).await;
     let mut number = 0;
@@ -37,10 +39,11 @@ async fn none_is_lost(plugins: &Plugins, host: &Host) {
             .beside(async || {
                 number += 1;
                 deploy(plugins, host, number).await;
+                let moved = CONNECTIONS as u64 * moves * u64::from(number);
+                host.metric_reaches("wshost_migrations_total", MOVED, moved).await;
             })
             .await;
     }
-    // Who is to move does so by now.
     crowd.round().await;
     crowd.leave().await;
 }
@@ -49,16 +52,16 @@ async fn none_is_lost(plugins: &Plugins, host: &Host) {
 async fn nothing_is_lost_where_versions_are_kept() {
     let plugins = Plugins::new();
     let host = host(&plugins, "keep").await;
-    none_is_lost(&plugins, &host).await;
+    none_is_lost(&plugins, &host, 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_where_connections_move() {
     let plugins = Plugins::new();
     let host = host(&plugins, "migrate").await;
-    none_is_lost(&plugins, &host).await;
+    none_is_lost(&plugins, &host, 1).await;
     let moved = CONNECTIONS as u64 * u64::from(DEPLOYMENTS);
-    assert!(host.metric("wshost_migrations_total", &["result=\"moved\""]).await >= moved);
+    assert!(host.metric("wshost_migrations_total", MOVED).await >= moved);
     assert_eq!(host.metric("wshost_migrations_total", &["result=\"stayed\""]).await, 0);
 }
 
