@@ -10,6 +10,10 @@ async fn crowd(host: &Host) -> Vec<Client> {
     for _ in 0..CONNECTIONS {
         clients.push(Mode::HTTP1.ask(host).open().await);
     }
+    // The host has taken each over, which it does once its response is sent.
+    for client in &mut clients {
+        assert_eq!(client.ask("hello").await, "hello");
+    }
     clients
 }
 
