@@ -10,6 +10,10 @@ async fn crowd(host: &Host) -> Vec<Client> {
     for _ in 0..CONNECTIONS {
         clients.push(Mode::HTTP1.ask(host).open().await);
     }
+    // The host has taken each over, which it does once its response is sent.
+    for client in &mut clients {
+        assert_eq!(client.ask("hello").await, "hello");
+    }
     clients
 }
 
@@ -58,6 +62,7 @@ async fn those_of_a_plugin_that_is_gone_are_told_too() {
     }
     std::fs::remove_file(site.plugins().join("scripted.wasm")).expect("it is there");
     host.log().line_with(&["plugin removed"]).await;
+    host.metric_reaches("wshost_websockets_closed_total", &["code=\"1012\""], 1).await;
     host.signal(Signal::TERM);
     let codes = [clients[0].closed().await, clients[1].closed().await];
     let mut codes = codes.map(|closed| closed.map(|(code, _)| code));
