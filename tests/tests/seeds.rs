@@ -273,11 +273,12 @@ async fn chat_passes_private_messages_to_one(mode: Mode) {
 }
 
 async fn chat_tells_who_comes_what_was_said(mode: Mode) {
-    let directory = TempDir::new().unwrap();
+    let directory = TempDir::new().expect("a directory is made");
     let config = directory.path().join("wshost.toml");
     fs::write(&config, "[plugins.chat.history]\n\"*\" = { count = 3, age_ms = 3600000 }\n")
-        .unwrap();
-    let host = Host::of("chat").argument("--config").argument(config.to_str().unwrap());
+        .expect("the file is written");
+    let config = config.to_str().expect("a path of ASCII");
+    let host = Host::of("chat").argument("--config").argument(config);
     let host = host.start().await;
     let mut ann = enter(mode, &host, "/?name=Ann").await;
     ann.texts(&["* Ann joined lobby"]).await;
