@@ -86,6 +86,12 @@ impl Hub {
         self.history.configure(tenant);
     }
 
+    /// Whose connections these are.
+    #[must_use]
+    pub fn node(&self) -> NodeId {
+        self.node
+    }
+
     /// Reaches other nodes by this from now on.
     pub fn connect(&self, remote: Arc<dyn Remote>) {
         // There is one cluster, and it is the same for the host's life.
@@ -124,7 +130,7 @@ impl Hub {
     async fn untie_all(&self, id: ConnectionId, tied: Tied) {
         let Tied { ties: Ties { patterns, watched, present, names, monitored }, asked } = tied;
         for pattern in &patterns {
-            self.take_from_topics(id, pattern);
+            self.topics.remove(pattern, id);
         }
         for topic in &watched {
             self.rooms.unwatch(topic, id);
@@ -190,13 +196,7 @@ impl Hub {
     /// what was published to that before.
     pub fn subscribe(&self, mailbox: &Arc<Mailbox>, pattern: &Arc<str>, since: Since) {
         self.tie(mailbox.id, |tied| tied.ties.patterns.insert(pattern.clone()));
-        let subscribe = || {
-            self.topics.insert(pattern, mailbox.clone(), || {
-                if let Some(remote) = self.remote() {
-                    remote.subscribers(pattern);
-                }
-            });
-        };
+        let subscribe = || self.topics.insert(pattern, mailbox.clone());
         if since == Since::Now {
             return subscribe();
         }
@@ -208,7 +208,7 @@ impl Hub {
 
     /// Ends a subscription, and forgets the messages that wait because of it.
     pub fn unsubscribe(&self, mailbox: &Mailbox, pattern: &Arc<str>) {
-        self.take_from_topics(mailbox.id, pattern);
+        self.topics.remove(pattern, mailbox.id);
         self.untie(mailbox.id, |tied| {
             tied.ties.patterns.remove(pattern);
             mailbox.forget(|mail| match mail {
@@ -219,14 +219,6 @@ impl Hub {
                 }
                 _ => false,
             });
-        });
-    }
-
-    fn take_from_topics(&self, id: ConnectionId, pattern: &Arc<str>) {
-        self.topics.remove(pattern, id, || {
-            if let Some(remote) = self.remote() {
-                remote.no_subscribers(pattern);
-            }
         });
     }
 

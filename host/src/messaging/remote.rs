@@ -115,13 +115,6 @@ pub trait Remote: fmt::Debug + Send + Sync {
     /// publisher and topic.
     fn publish(&self, publication: &Publication);
 
-    /// This node has subscribers to a pattern from now on. Called in order with
-    /// [`no_subscribers`](Self::no_subscribers), under a lock.
-    fn subscribers(&self, pattern: &Arc<str>);
-
-    /// This node has no subscribers to a pattern any more.
-    fn no_subscribers(&self, pattern: &Arc<str>);
-
     /// Tells all other nodes, whose hubs get it by
     /// [`Hub::present_elsewhere`](super::Hub::present_elsewhere).
     fn attendance(&self, attendance: &Attendance);

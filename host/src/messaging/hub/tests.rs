@@ -88,10 +88,6 @@ impl Remote for End {
         self.put(Parcel::Publication(publication.clone()));
     }
 
-    fn subscribers(&self, _: &Arc<str>) {}
-
-    fn no_subscribers(&self, _: &Arc<str>) {}
-
     fn attendance(&self, attendance: &Attendance) {
         self.put(Parcel::Attendance(attendance.clone()));
     }
