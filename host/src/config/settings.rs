@@ -287,6 +287,13 @@ settings! {
     /// Above this many bytes of snapshots in memory, the oldest go to the spill
     /// file, where there is one (`--spill`).
     spill_above_bytes: u64 = 256 * MIB as u64, 0 => 1 << 50, host;
+    /// How many messages to other nodes wait to be sent. What is too much is dropped.
+    cluster_queue_max: usize = 16_384, 1 => 1_000_000, host;
+    /// How many bytes of messages to other nodes wait to be sent.
+    cluster_queue_max_bytes: u32 = 64 << 20, 128 << 10 => u32::MAX, host;
+    /// How many messages from other nodes wait to be taken, of each plugin three times:
+    /// of what is published, of what all nodes are told, and of what this one is.
+    cluster_receive_max: usize = 16_384, 1 => 1_000_000, host;
     /// How large the spill file may get.
     spill_max_bytes: u64 = 16 * GIB as u64, 1 => 1 << 50, host;
     /// The largest file of a plugin.

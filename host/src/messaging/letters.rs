@@ -152,6 +152,33 @@ impl Hub {
         }
     }
 
+    /// A letter was for a node that there is not: who waits for something is told.
+    pub fn bounce(&self, letter: &Letter) {
+        match *letter {
+            Letter::Monitor { by, of } => {
+                self.receive(Letter::Down { of, to: by, reason: NO_CONNECTION.into() });
+            }
+            Letter::Call { from, to, call, .. } => {
+                let answer = Err(NoAnswer::NoConnection);
+                self.receive(Letter::Reply { from: to, to: from, call, answer });
+            }
+            Letter::Direct { .. }
+            | Letter::Unwatch { .. }
+            | Letter::Reply { .. }
+            | Letter::Down { .. } => {}
+        }
+    }
+
+    /// Letters from a node or to it may have been lost: asks once more to be told when
+    /// its connections end.
+    pub fn recheck(&self, node: NodeId) {
+        let monitors = self.all_tied(|by, tied| {
+            let of_node = tied.ties.monitored.iter().filter(|of| of.node() == node);
+            of_node.map(|of| Letter::Monitor { by, of: *of }).collect()
+        });
+        monitors.into_iter().for_each(|letter| self.post(letter));
+    }
+
     /// A node can't be reached any more: its connections have ended, as far as can be
     /// told.
     pub async fn lost(&self, node: NodeId) {

@@ -1,0 +1,147 @@
+//! The subjects of NATS that a plugin's nodes use. `docs/cluster.md` documents those
+//! that are for others.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+
+use crate::{
+    messaging::{Content, NodeId, subject},
+    websocket::{ControlPayload, Message, SharedFrame, Utf8Bytes},
+};
+
+/// What NATS has another meaning for, or none. What is not ASCII is encoded too.
+const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'*').add(b'>');
+/// A plugin's name is one token.
+const ENCODED_IN_TOKEN: &AsciiSet = &ENCODED.add(b'.');
+
+/// The subjects of one plugin: `PREFIX.PLUGIN.…`.
+#[derive(Clone, Debug)]
+pub(super) struct Subjects {
+    root: String,
+}
+
+impl Subjects {
+    pub(super) fn new(prefix: &str, plugin: &str) -> Self {
+        Self { root: format!("{prefix}.{}", utf8_percent_encode(plugin, ENCODED_IN_TOKEN)) }
+    }
+
+    /// What is published to topics, all of it: in one subscription, and so in order.
+    pub(super) fn topics(&self) -> String {
+        format!("{}.topic.>", self.root)
+    }
+
+    /// What all nodes hear.
+    pub(super) fn nodes(&self) -> String {
+        format!("{}.nodes", self.root)
+    }
+
+    /// What one node hears.
+    pub(super) fn node(&self, node: NodeId) -> String {
+        format!("{}.node.{node}", self.root)
+    }
+
+    /// What is published to one topic, of one kind, and its payload. None: it is of no
+    /// kind that can be published.
+    pub(super) fn publication(&self, topic: &str, content: &Content) -> Option<(String, Bytes)> {
+        let (kind, payload) = match content {
+            Content::Message(payload) => ("message", payload.clone()),
+            Content::Frame(frame) => match frame.message() {
+                Message::Text(text) => ("text", text.clone().into()),
+                Message::Binary(bytes) => ("binary", bytes.clone()),
+                Message::Ping(payload) => ("ping", payload.as_bytes().clone()),
+                Message::Pong(payload) => ("pong", payload.as_bytes().clone()),
+                Message::Close(_) => return None,
+            },
+        };
+        let topic = utf8_percent_encode(topic, ENCODED);
+        Some((format!("{}.topic.{kind}.{topic}", self.root), payload))
+    }
+
+    /// The topic and the content of what came to one of [`topics`](Self::topics). None:
+    /// it is none, or can't be a frame.
+    pub(super) fn read(&self, subject: &str, payload: Bytes) -> Option<(Arc<str>, Content)> {
+        let rest = subject.strip_prefix(&self.root)?.strip_prefix(".topic.")?;
+        let (kind, topic) = rest.split_once('.')?;
+        let topic = percent_decode_str(topic).decode_utf8().ok()?;
+        subject::check_topic(&topic).ok()?;
+        let frame = match kind {
+            "message" => return Some((topic.into(), Content::Message(payload))),
+            "text" => Message::Text(Utf8Bytes::try_from(payload).ok()?),
+            "binary" => Message::Binary(payload),
+            "ping" => Message::Ping(ControlPayload::new(payload).ok()?),
+            "pong" => Message::Pong(ControlPayload::new(payload).ok()?),
+            _ => return None,
+        };
+        Some((topic.into(), Content::Frame(SharedFrame::new(frame))))
+    }
+}
+
+/// Whether this can stand before all subjects.
+pub(super) fn is_prefix(text: &str) -> bool {
+    let is_token = |token: &str| {
+        let fine = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        !token.is_empty() && token.bytes().all(fine)
+    };
+    text.split('.').all(is_token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn subjects() -> Subjects {
+        Subjects::new("wshost", "chat")
+    }
+
+    #[test]
+    fn plain_names_stand_as_they_are() {
+        let payload = Bytes::from_static(b"x");
+        let (subject, _) = subjects().publication("rooms.1", &Content::Message(payload)).unwrap();
+        assert_eq!(subject, "wshost.chat.topic.message.rooms.1");
+        assert_eq!(Subjects::new("a.b", "my.chat").nodes(), "a.b.my%2Echat.nodes");
+    }
+
+    #[test]
+    fn every_topic_comes_back() {
+        for topic in ["a", "rooms.1", "a b.c*", "*a.>b", "100%", "é.日本", "%41"] {
+            let text = Message::Text("x".into());
+            let content = Content::Frame(SharedFrame::new(text.clone()));
+            let (subject, payload) = subjects().publication(topic, &content).unwrap();
+            assert!(subject.bytes().all(|b| b.is_ascii_graphic() && b != b'*' && b != b'>'));
+            let (read, content) = subjects().read(&subject, payload).unwrap();
+            assert_eq!(&*read, topic);
+            assert!(matches!(content, Content::Frame(frame) if *frame.message() == text));
+        }
+    }
+
+    #[test]
+    fn what_is_none_is_refused() {
+        let read = |subject: &str, payload: &'static [u8]| {
+            subjects().read(subject, Bytes::from_static(payload)).is_some()
+        };
+        assert!(read("wshost.chat.topic.text.é", b"x"));
+        assert!(!read("wshost.chat.topic.text.a", b"\xff"));
+        assert!(!read("wshost.chat.topic.ping.a", &[0; 126]));
+        for subject in [
+            "wshost.chat.topic.text",
+            "wshost.chat.topic.close.a",
+            "wshost.chat.topic.text.%2E",
+            "wshost.chat.topic.text.%2A",
+            "wshost.chat.topic.text.%0A",
+            "wshost.chat.nodes",
+            "wshost.other.topic.text.a",
+        ] {
+            assert!(!read(subject, b"x"), "{subject}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_is_tokens() {
+        assert!(is_prefix("wshost") && is_prefix("prod.eu-1"));
+        for none in ["", "a.", "a b", "*", "a.>", "é"] {
+            assert!(!is_prefix(none), "{none}");
+        }
+    }
+}
