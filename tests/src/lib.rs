@@ -18,6 +18,7 @@ mod frame;
 mod host;
 mod log;
 mod mode;
+mod nats;
 mod paths;
 mod program;
 mod project;
@@ -38,6 +39,7 @@ pub use self::{
     host::{Host, HostBuilder},
     log::{Log, connection_in},
     mode::{Mode, Transport},
+    nats::{Nats, Wire},
     paths::{cache, command, guest, program},
     program::{Finished, run_to_end, run_until, run_with},
     project::Project,

@@ -1,0 +1,102 @@
+//! NATS away, and back.
+
+use wshost_tests::{Client, Host, Nats, Wire};
+
+use crate::{has_done, know_each_other, node, nodes, open};
+
+/// Local traffic goes on, and the rest is refused.
+async fn is_alone(host: &Host, client: &mut Client, elsewhere: &str) {
+    host.metric_falls_to("wshost_cluster_connected", &[], 0).await;
+    let (mut local, of_local) = open(host).await;
+    has_done(client, "sub:alone").await;
+    has_done(&mut local, "pub:alone:goes on;unsub:alone").await;
+    client.texts(&["goes on"]).await;
+    let (mut third, of_third) = open(host).await;
+    has_done(&mut third, &format!("send:{of_local}:goes on")).await;
+    local.texts(&[&format!("direct {of_third} goes on")]).await;
+    for refused in ["send:{}:x", "call:{}:1000:x", "monitor:{}", "register:x", "lookup:x"] {
+        let script = refused.replace("{}", elsewhere);
+        let answer = client.ask(script).await;
+        assert!(answer.starts_with("error unavailable "), "{refused}: {answer}");
+    }
+    // What was published for others is counted.
+    host.metric_reaches("wshost_cluster_unsent_total", &[], 1).await;
+    has_done(client, "unsub:alone").await;
+}
+
+#[tokio::test]
+async fn what_was_so_is_so_again_when_nats_is_back() {
+    let (mut nats, [one, other]) = nodes().await;
+    let ((mut a, of_a), (mut b, of_b)) = (open(&one).await, open(&other).await);
+    let (mut c, of_c) = open(&other).await;
+    has_done(&mut a, &format!("watch:room;sub:topic;monitor:{of_c}")).await;
+    assert_eq!(b.ask("register:bob").await, "registered true");
+    nats.kill();
+    is_alone(&one, &mut a, &of_b).await;
+    is_alone(&other, &mut b, &of_a).await;
+    // Somebody comes, and somebody goes.
+    has_done(&mut b, "enter:room:b").await;
+    c.say("stop").await;
+    c.closed_with(1000).await;
+    nats.restart().await;
+    for host in [&one, &other] {
+        host.metric_reaches("wshost_cluster_connected", &[], 1).await;
+    }
+    let mut told = [a.text().await, a.text().await];
+    told.sort();
+    assert!(told[0].starts_with(&format!("down {of_c} ")), "{told:?}");
+    assert_eq!(told[1], format!("joined room {of_b} bob b"));
+    assert_eq!(a.ask("lookup:bob;register:bob").await, format!("named {of_b}"));
+    a.texts(&["registered false"]).await;
+    has_done(&mut b, &format!("msg:topic:x;send:{of_a}:y")).await;
+    let mut told = [a.text().await, a.text().await];
+    told.sort();
+    assert_eq!(told, [format!("direct {of_b} y"), format!("published topic {of_b} x")]);
+}
+
+#[tokio::test]
+async fn a_host_starts_without_nats() {
+    let mut nats = Nats::start(&[]).await;
+    nats.kill();
+    let host = node(&nats.url()).start().await;
+    host.log().line_with(&["WARN", "no NATS server at"]).await;
+    let (mut a, of_a) = open(&host).await;
+    is_alone(&host, &mut a, &of_a.replace(&of_a[..8], "00000001")).await;
+    nats.restart().await;
+    host.metric_reaches("wshost_cluster_connected", &[], 1).await;
+    let other = node(&nats.url()).start().await;
+    know_each_other([&host, &other].into_iter()).await;
+    let (mut b, _) = open(&other).await;
+    has_done(&mut b, &format!("send:{of_a}:hello")).await;
+    assert!(a.text().await.ends_with(" hello"));
+}
+
+#[tokio::test]
+async fn a_node_that_is_cut_off_is_missed_and_found_again() {
+    let nats = Nats::start(&[]).await;
+    let wire = Wire::to(nats.address()).await;
+    let one = node(&nats.url()).start().await;
+    let other = node(&wire.url()).start().await;
+    know_each_other([&one, &other].into_iter()).await;
+    let ((mut a, of_a), (mut b, of_b)) = (open(&one).await, open(&other).await);
+    has_done(&mut a, &format!("watch:room;monitor:{of_b}")).await;
+    has_done(&mut b, &format!("enter:room:b;monitor:{of_a}")).await;
+    assert_eq!(b.ask("register:name").await, "registered true");
+    a.texts(&[&format!("joined room {of_b} - b")]).await;
+    wire.cut();
+    let mut told = [a.text().await, a.text().await];
+    told.sort();
+    assert_eq!(told[0], format!("down {of_b} its node is gone"));
+    assert_eq!(told[1], format!("left room {of_b} - b"));
+    is_alone(&other, &mut b, &of_a).await;
+    // Meanwhile its name is given to another.
+    assert_eq!(a.ask("register:name").await, "registered true");
+    wire.mend();
+    a.texts(&[&format!("joined room {of_b} - b")]).await;
+    // One of the two has lost it; both agree on which.
+    while a.ask("lookup:name").await != b.ask("lookup:name").await {}
+    // What was lost is asked for again: the monitor too.
+    a.say("stop").await;
+    a.closed_with(1000).await;
+    assert!(b.text().await.starts_with(&format!("down {of_a} ")));
+}
