@@ -155,12 +155,7 @@ impl Member {
             answer
         };
         let granted = timeout(CLAIM_TIMEOUT, answer).await;
-        let granted =
-            granted.map_err(|_| Unreachable).and_then(|answer| answer.map_err(|_| Unreachable));
-        if granted != Ok(true) {
-            self.release(name, id);
-        }
-        granted
+        granted.map_err(|_| Unreachable)?.map_err(|_| Unreachable)
     }
 }
 

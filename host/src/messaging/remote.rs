@@ -120,7 +120,8 @@ pub trait Remote: fmt::Debug + Send + Sync {
     fn attendance(&self, attendance: &Attendance);
 
     /// Gives a connection of this node a name, if no node has it: true where the
-    /// connection has it then. One whose call is cut short is released too.
+    /// connection has it then. Whatever comes of it, the name is to be
+    /// [released](Self::release) if it isn't wanted any more.
     fn claim(&self, name: Arc<str>, id: ConnectionId) -> BoxFuture<'_, Result<bool, Unreachable>>;
 
     /// Takes a name back.

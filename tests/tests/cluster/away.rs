@@ -55,6 +55,30 @@ async fn what_was_so_is_so_again_when_nats_is_back() {
 }
 
 #[tokio::test]
+async fn a_name_that_is_asked_for_twice_is_free_once() {
+    let (mut nats, [one, other]) = nodes().await;
+    let ((mut a, of_a), (mut b, _)) = (open(&one).await, open(&other).await);
+    for _ in 0..2 {
+        assert_eq!(a.ask("register:x").await, "registered true");
+        assert_eq!(b.ask("register:x").await, "registered false");
+    }
+    nats.kill();
+    one.metric_falls_to("wshost_cluster_connected", &[], 0).await;
+    // It has it, which nobody else need be asked.
+    assert_eq!(a.ask("register:x").await, "registered true");
+    nats.restart().await;
+    for host in [&one, &other] {
+        host.metric_reaches("wshost_cluster_connected", &[], 1).await;
+    }
+    assert_eq!(b.ask("lookup:x").await, format!("named {of_a}"));
+    has_done(&mut b, &format!("monitor:{of_a}")).await;
+    a.say("stop").await;
+    a.closed_with(1000).await;
+    assert!(b.text().await.starts_with(&format!("down {of_a} ")));
+    assert_eq!(b.ask("register:x").await, "registered true");
+}
+
+#[tokio::test]
 async fn a_host_starts_without_nats() {
     let mut nats = Nats::start(&[]).await;
     nats.kill();

@@ -100,8 +100,12 @@ impl Remote for End {
         Box::pin(async move { answer })
     }
 
-    fn release(&self, name: &Arc<str>, _: ConnectionId) {
-        self.wire().names.lock().unwrap().remove(name);
+    fn release(&self, name: &Arc<str>, id: ConnectionId) {
+        let wire = self.wire();
+        let mut names = wire.names.lock().unwrap();
+        if names.get(name) == Some(&id) {
+            names.remove(name);
+        }
     }
 
     fn find(&self, name: Arc<str>) -> BoxFuture<'_, Result<Option<ConnectionId>, Unreachable>> {
@@ -364,6 +368,20 @@ async fn topics_names_and_presence_are_of_all_nodes() {
     here.leave(a.id, "").await;
     pair.carry().await;
     assert!(matches!(b.take_mail(), Some(Mail::Presence { change: Change::Left, .. })));
+    assert_eq!(there.register(b.id, "ann".into()).await, Ok(true));
+}
+
+#[tokio::test]
+async fn who_has_a_name_keeps_it_by_asking_again() {
+    let pair = Pair::new();
+    let [here, there] = &pair.hubs;
+    let (a, b) = (member(here), member(there));
+    assert_eq!(here.register(a.id, "ann".into()).await, Ok(true));
+    pair.wire.cut.store(true, SeqCst);
+    assert_eq!(here.register(a.id, "ann".into()).await, Ok(true));
+    pair.wire.cut.store(false, SeqCst);
+    assert_eq!(there.register(b.id, "ann".into()).await, Ok(false));
+    here.leave(a.id, "").await;
     assert_eq!(there.register(b.id, "ann".into()).await, Ok(true));
 }
 
