@@ -64,7 +64,12 @@ impl Subjects {
     pub(super) fn read(&self, subject: &str, payload: Bytes) -> Option<(Arc<str>, Content)> {
         let rest = subject.strip_prefix(&self.root)?.strip_prefix(".topic.")?;
         let (kind, topic) = rest.split_once('.')?;
-        let topic = percent_decode_str(topic).decode_utf8().ok()?;
+        let encoded = topic;
+        let topic = percent_decode_str(encoded).decode_utf8().ok()?;
+        // In one form only: permissions in NATS are of the subject as it stands.
+        if utf8_percent_encode(&topic, ENCODED).to_string() != encoded {
+            return None;
+        }
         subject::check_topic(&topic).ok()?;
         let frame = match kind {
             "message" => return Some((topic.into(), Content::Message(payload))),
@@ -121,14 +126,17 @@ mod tests {
         let read = |subject: &str, payload: &'static [u8]| {
             subjects().read(subject, Bytes::from_static(payload)).is_some()
         };
-        assert!(read("wshost.chat.topic.text.é", b"x"));
+        assert!(read("wshost.chat.topic.text.a", b"x"));
         assert!(!read("wshost.chat.topic.text.a", b"\xff"));
         assert!(!read("wshost.chat.topic.ping.a", &[0; 126]));
         for subject in [
             "wshost.chat.topic.text",
             "wshost.chat.topic.close.a",
             "wshost.chat.topic.text.%2E",
-            "wshost.chat.topic.text.%2A",
+            "wshost.chat.topic.text.%2a",
+            "wshost.chat.topic.text.%61",
+            "wshost.chat.topic.text.a%2Eb",
+            "wshost.chat.topic.text.é",
             "wshost.chat.topic.text.%0A",
             "wshost.chat.nodes",
             "wshost.other.topic.text.a",
