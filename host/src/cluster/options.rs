@@ -40,7 +40,7 @@ impl ClusterOptions {
     pub(super) fn servers(&self) -> Result<Vec<ServerAddr>> {
         ensure!(
             is_prefix(&self.prefix),
-            "--cluster-prefix {}: give letters, digits, `-` and `_`, in tokens joined by `.`",
+            "--cluster-prefix {}: give letters, digits, `-` and `_`",
             self.prefix
         );
         self.servers.iter().map(|url| server(url)).collect()
