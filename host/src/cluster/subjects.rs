@@ -16,6 +16,18 @@ const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'*').add(b'>');
 /// A plugin's name is one token.
 const ENCODED_IN_TOKEN: &AsciiSet = &ENCODED.add(b'.');
 
+/// The longest subject: nats-server closes the connection at a line of more than 4,096
+/// bytes (`max_control_line`), in which there are lengths too.
+const SUBJECT_MAX_BYTES: usize = 4096 - 64;
+
+/// Who has published something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    Node,
+    /// Somebody else who speaks NATS.
+    Other,
+}
+
 /// The subjects of one plugin: `PREFIX.PLUGIN.…`.
 #[derive(Clone, Debug)]
 pub(super) struct Subjects {
@@ -27,7 +39,13 @@ impl Subjects {
         Self { root: format!("{prefix}.{}", utf8_percent_encode(plugin, ENCODED_IN_TOKEN)) }
     }
 
-    /// What is published to topics, all of it: in one subscription, and so in order.
+    /// What nodes publish to topics, all of it: in one subscription, and so in order.
+    pub(super) fn published(&self) -> String {
+        format!("{}.published.>", self.root)
+    }
+
+    /// What others publish to topics. Subjects of their own, so that NATS's permissions
+    /// can keep others from publishing as a node.
     pub(super) fn topics(&self) -> String {
         format!("{}.topic.>", self.root)
     }
@@ -42,8 +60,8 @@ impl Subjects {
         format!("{}.node.{node}", self.root)
     }
 
-    /// What is published to one topic, of one kind, and its payload. None: it is of no
-    /// kind that can be published.
+    /// Where this node publishes something to one topic, and its payload. None: it is
+    /// of no kind that can be published, or NATS can't have such a subject.
     pub(super) fn publication(&self, topic: &str, content: &Content) -> Option<(String, Bytes)> {
         let (kind, payload) = match content {
             Content::Message(payload) => ("message", payload.clone()),
@@ -56,13 +74,23 @@ impl Subjects {
             },
         };
         let topic = utf8_percent_encode(topic, ENCODED);
-        Some((format!("{}.topic.{kind}.{topic}", self.root), payload))
+        let subject = format!("{}.published.{kind}.{topic}", self.root);
+        (subject.len() <= SUBJECT_MAX_BYTES).then_some((subject, payload))
     }
 
-    /// The topic and the content of what came to one of [`topics`](Self::topics). None:
-    /// it is none, or can't be a frame.
-    pub(super) fn read(&self, subject: &str, payload: Bytes) -> Option<(Arc<str>, Content)> {
-        let rest = subject.strip_prefix(&self.root)?.strip_prefix(".topic.")?;
+    /// What came to one of [`published`](Self::published) or [`topics`](Self::topics):
+    /// who says so, the topic and the content. None: it is none, or can't be a frame.
+    pub(super) fn read(
+        &self,
+        subject: &str,
+        payload: Bytes,
+    ) -> Option<(By, Arc<str>, Content)> {
+        let (by, rest) = subject.strip_prefix(&self.root)?.strip_prefix('.')?.split_once('.')?;
+        let by = match by {
+            "published" => By::Node,
+            "topic" => By::Other,
+            _ => return None,
+        };
         let (kind, topic) = rest.split_once('.')?;
         let encoded = topic;
         let topic = percent_decode_str(encoded).decode_utf8().ok()?;
@@ -72,14 +100,14 @@ impl Subjects {
         }
         subject::check_topic(&topic).ok()?;
         let frame = match kind {
-            "message" => return Some((topic.into(), Content::Message(payload))),
+            "message" => return Some((by, topic.into(), Content::Message(payload))),
             "text" => Message::Text(Utf8Bytes::try_from(payload).ok()?),
             "binary" => Message::Binary(payload),
             "ping" => Message::Ping(ControlPayload::new(payload).ok()?),
             "pong" => Message::Pong(ControlPayload::new(payload).ok()?),
             _ => return None,
         };
-        Some((topic.into(), Content::Frame(SharedFrame::new(frame))))
+        Some((by, topic.into(), Content::Frame(SharedFrame::new(frame))))
     }
 }
 
@@ -102,7 +130,7 @@ mod tests {
     fn plain_names_stand_as_they_are() {
         let payload = Bytes::from_static(b"x");
         let (subject, _) = subjects().publication("rooms.1", &Content::Message(payload)).unwrap();
-        assert_eq!(subject, "wshost.chat.topic.message.rooms.1");
+        assert_eq!(subject, "wshost.chat.published.message.rooms.1");
         assert_eq!(Subjects::new("a", "my.chat").nodes(), "a.my%2Echat.nodes");
     }
 
@@ -113,10 +141,31 @@ mod tests {
             let content = Content::Frame(SharedFrame::new(text.clone()));
             let (subject, payload) = subjects().publication(topic, &content).unwrap();
             assert!(subject.bytes().all(|b| b.is_ascii_graphic() && b != b'*' && b != b'>'));
-            let (read, content) = subjects().read(&subject, payload).unwrap();
-            assert_eq!(&*read, topic);
+            let (by, read, content) = subjects().read(&subject, payload).unwrap();
+            assert_eq!((by, &*read), (By::Node, topic));
             assert!(matches!(content, Content::Frame(frame) if *frame.message() == text));
         }
+    }
+
+    #[test]
+    fn what_nats_would_close_the_connection_for_is_no_subject() {
+        let content = Content::Message(Bytes::new());
+        let publication = |topic: &str| subjects().publication(topic, &content);
+        let room = SUBJECT_MAX_BYTES - "wshost.chat.published.message.".len();
+        assert!(publication(&"a".repeat(room)).is_some());
+        assert!(publication(&"a".repeat(room + 1)).is_none());
+        assert!(publication(&" ".repeat(room / 3 + 1)).is_none());
+    }
+
+    #[test]
+    fn who_publishes_stands_in_the_subject() {
+        let by = |of: &str| {
+            let subject = format!("wshost.chat.{of}.message.a");
+            Some(subjects().read(&subject, Bytes::new())?.0)
+        };
+        assert_eq!(by("published"), Some(By::Node));
+        assert_eq!(by("topic"), Some(By::Other));
+        assert_eq!(by("nodes"), None);
     }
 
     #[test]
