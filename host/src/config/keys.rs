@@ -163,7 +163,7 @@ host_keys! {
     /// nobody.
     admin_token_file: Option<PathBuf> = None, "FILE";
     /// What to log: a level, or levels by target as in `info,guest=debug`.
-    log: String = "info".into(), "FILTER", live;
+    log: String = "info,async_nats=warn".into(), "FILTER", live;
     /// How lines of the log are written: `auto` is text on a terminal, else JSON.
     log_format: LogFormat = LogFormat::Auto, "auto|text|json";
     /// Where compiled code is kept between runs; without it in the user's cache, the
