@@ -116,7 +116,7 @@ async fn host(
 }
 
 /// The way to the other nodes, if there is one.
-async fn cluster(keys: &HostKeys, config: &Config) -> Result<Option<Arc<Cluster>>> {
+async fn cluster(keys: &HostKeys, config: &Arc<Config>) -> Result<Option<Arc<Cluster>>> {
     if keys.cluster.is_empty() {
         return Ok(None);
     }
@@ -132,7 +132,7 @@ async fn cluster(keys: &HostKeys, config: &Config) -> Result<Option<Arc<Cluster>
         ca: keys.cluster_ca.clone(),
         identity,
     };
-    Cluster::connect(&options, config).await.map(Some)
+    Cluster::connect(&options, config.clone()).await.map(Some)
 }
 
 /// Ends all connections; a second signal cuts them off.

@@ -1,6 +1,12 @@
 //! What is counted of a cluster.
 
-use std::sync::{Mutex, PoisonError, atomic::AtomicU64};
+use std::{
+    fmt,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
 
 use crate::observe::Seldom;
 
@@ -15,7 +21,8 @@ pub struct Counts {
     pub received: AtomicU64,
     /// Messages that came faster than they could be taken.
     pub unread: AtomicU64,
-    /// Messages that no node of this version writes, or that can't be a frame.
+    /// Messages that no node of this version writes, that can't be a frame, or are more
+    /// than the plugin's settings allow.
     pub malformed: AtomicU64,
     /// Names that connections lost, as another node had given them to others.
     pub names_lost: AtomicU64,
@@ -27,6 +34,25 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Counts a message for which there was no room, by this setting.
+    pub(super) fn say_unread(&self, setting: &str) {
+        self.unread.fetch_add(1, Relaxed);
+        if let Some(others) = self.unread_said.say() {
+            tracing::warn!(
+                others,
+                "other nodes publish faster than this one takes it ({setting}): messages are lost"
+            );
+        }
+    }
+
+    /// Counts a message that is left out, for this reason.
+    pub(super) fn say_malformed(&self, why: &dyn fmt::Display) {
+        self.malformed.fetch_add(1, Relaxed);
+        if let Some(others) = self.malformed_said.say() {
+            tracing::warn!(others, "a message from NATS was left out: {why}");
+        }
+    }
+
     /// Whether this error is another one than that before it: the client meets the same
     /// whenever it tries again.
     pub(super) fn is_new_error(&self, error: &str) -> bool {

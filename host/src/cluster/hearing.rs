@@ -1,223 +1,216 @@
-//! What a member does with what it hears, and when it speaks by itself.
+//! What a member does with what it hears.
 
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Instant,
 };
 
-use async_nats::{Message, SubscribeError, Subscriber};
+use anyhow::Result;
+use async_nats::Message;
 use bytes::Bytes;
-use futures_util::StreamExt as _;
 use tokio::{
     sync::watch,
     task::JoinSet,
-    time::{MissedTickBehavior, interval},
+    time::{MissedTickBehavior, interval, timeout},
 };
 
 use super::{
-    FROM,
-    member::{HEARTBEAT, Inside, Member},
+    FROM, LEAVE_TIMEOUT, Link,
+    contact::HEARTBEAT,
+    intake::{Came, Intake},
+    member::{Life, Member},
     packet::{Note, Packet, Said},
     roster::Heard,
+    subjects::By,
     wire::{Malformed, Wire},
 };
-use crate::messaging::{Hub, NodeId, Publication};
+use crate::messaging::{Hub, Publication, Remote as _};
 
-/// Takes part until the plugin isn't served any more.
-pub(super) async fn run(member: Arc<Member>) {
-    let client = &member.cluster.client;
-    let node = client.subscribe(member.subjects.node(member.node())).await;
-    let nodes = client.subscribe(member.subjects.nodes()).await;
-    let topics = client.subscribe(member.subjects.topics()).await;
-    match subscribed(node, nodes, topics) {
-        Ok((node, nodes, topics)) => {
-            let mut reader = JoinSet::new();
-            reader.spawn(read_topics(member.clone(), topics));
-            hear(&member, node, nodes).await;
-        }
-        Err(error) => tracing::error!("can't subscribe to {:?}: {error}", member.subjects),
+/// Takes part until the plugin isn't served any more; but not before the one who did so
+/// until now has gone, as both are the same node to others.
+pub(super) async fn run(member: Arc<Member>, before: Option<watch::Receiver<Life>>) {
+    if let Some(mut before) = before {
+        // Fails where it has gone altogether.
+        let _ = before.wait_for(|life| *life == Life::Gone).await;
     }
-    member.bye();
+    if let Err(error) = take_part(&member).await {
+        tracing::error!(plugin = %member.plugin, "can't subscribe in NATS: {error}");
+    }
+    member.leave();
+    if member.is_reachable() {
+        // Others notice by themselves, if later.
+        let _ = timeout(LEAVE_TIMEOUT, member.outbox.flush()).await;
+    }
+    member.life.send_replace(Life::Gone);
 }
 
-type Subscribed = Result<Subscriber, SubscribeError>;
-
-fn subscribed(
-    node: Subscribed,
-    nodes: Subscribed,
-    topics: Subscribed,
-) -> Result<(Subscriber, Subscriber, Subscriber), SubscribeError> {
-    Ok((node?, nodes?, topics?))
+async fn take_part(member: &Arc<Member>) -> Result<()> {
+    // What all are told goes first, as it does where it is sent: a name is free by the
+    // time that the end of its connection is told.
+    let [nodes, node] = [member.subjects.nodes(), member.subjects.node(member.node())];
+    let told = member.cluster.intake(nodes, node).await?;
+    let [nodes, others] = [member.subjects.published(), member.subjects.topics()];
+    let published = member.cluster.intake(nodes, others).await?;
+    let mut reader = JoinSet::new();
+    reader.spawn(read_topics(member.clone(), published));
+    hear(member, told).await;
+    Ok(())
 }
 
 /// Gives this node's subscribers what is published elsewhere.
-async fn read_topics(member: Arc<Member>, mut topics: Subscriber) {
-    while let Some(message) = topics.next().await {
+async fn read_topics(member: Arc<Member>, mut published: Intake) {
+    while let Some(came) = published.next().await {
         let Some(hub) = member.hub.upgrade() else { return };
-        member.cluster.counts.received.fetch_add(1, Relaxed);
+        let counts = &member.cluster.counts;
+        let (Came::First(message) | Came::Second(message)) = came else {
+            hub.missed();
+            continue;
+        };
+        counts.received.fetch_add(1, Relaxed);
         match member.publication(message) {
-            Ok(publication) => _ = hub.publish_here(&publication).await,
-            Err(malformed) => member.cluster.say_malformed(malformed),
+            Ok(publication) => {
+                if let Err(too_large) = hub.publish_from_elsewhere(&publication).await {
+                    counts.say_malformed(&too_large);
+                }
+            }
+            Err(malformed) => counts.say_malformed(&malformed),
         }
     }
 }
 
-async fn hear(member: &Arc<Member>, mut node: Subscriber, mut nodes: Subscriber) {
-    let mut connections = member.cluster.connections.clone();
+async fn hear(member: &Arc<Member>, mut told: Intake) {
+    let mut life = member.life.subscribe();
+    let (mut link, mut seen) = (member.cluster.link.clone(), Link::default());
     let mut heartbeat = interval(HEARTBEAT);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        // Letters first: what a node says to all tells how many there were before.
         let next = tokio::select! {
             biased;
-            Some(message) = node.next() => Next::Note(message.payload),
-            Some(message) = nodes.next() => Next::Said(message.payload),
+            _ = life.wait_for(|life| *life != Life::Here) => return,
             _ = heartbeat.tick() => Next::Beat,
-            Ok(()) = connections.changed() => Next::Connection,
+            Ok(()) = link.changed() => Next::Link(*link.borrow_and_update()),
+            Some(came) = told.next() => Next::Came(came),
             else => return,
         };
         let Some(hub) = member.hub.upgrade() else { return };
         match next {
-            Next::Note(payload) => member.read(payload, |packet| member.hear_note(&hub, packet)),
-            Next::Said(payload) => {
-                let mut heard = None;
-                member.read(payload, |packet| heard = Some(member.hear_said(packet)));
-                if let Some((from, heard)) = heard {
-                    member.follow(&hub, from, heard).await;
-                }
-            }
             Next::Beat => member.beat(&hub).await,
-            Next::Connection => member.look(&mut connections),
+            Next::Link(now) => {
+                member.look(&hub, seen, now);
+                seen = now;
+            }
+            Next::Came(Came::First(message)) => member.hear_said(&hub, message.payload).await,
+            Next::Came(Came::Second(message)) => member.hear_note(&hub, message.payload).await,
+            // It is numbered: who told it is asked for it.
+            Next::Came(Came::Lost) => {}
         }
     }
 }
 
 enum Next {
-    Note(Bytes),
-    Said(Bytes),
     Beat,
-    /// To NATS.
-    Connection,
+    /// NATS has come or gone, or the client has lost something.
+    Link(Link),
+    Came(Came),
 }
 
 impl Member {
     fn publication(&self, message: Message) -> Result<Publication, Malformed> {
-        let from = match message.headers.as_ref().and_then(|headers| headers.get(FROM)) {
+        let Message { subject, payload, headers, .. } = message;
+        let (by, topic, content) = self.subjects.read(&subject, payload).ok_or(Malformed)?;
+        let from = headers.as_ref().and_then(|headers| headers.get(FROM));
+        let from = match from.filter(|_| by == By::Node) {
             Some(from) => Some(from.as_str().parse().map_err(|_| Malformed)?),
             None => None,
         };
-        let (topic, content) =
-            self.subjects.read(&message.subject, message.payload).ok_or(Malformed)?;
         Ok(Publication { topic, from, to_self: true, content })
     }
 
-    fn read<T: Wire>(&self, payload: Bytes, take: impl FnOnce(Packet<T>)) {
-        self.cluster.counts.received.fetch_add(1, Relaxed);
-        match Packet::decode(payload) {
-            Ok(packet) => take(packet),
-            Err(malformed) => self.cluster.say_malformed(malformed),
-        }
+    fn read<T: Wire>(&self, payload: Bytes) -> Option<Packet<T>> {
+        let counts = &self.cluster.counts;
+        counts.received.fetch_add(1, Relaxed);
+        Packet::decode(payload).inspect_err(|malformed| counts.say_malformed(malformed)).ok()
     }
 
-    fn hear_note(self: &Arc<Self>, hub: &Hub, packet: Packet<Note>) {
-        let Packet { from, number, says } = packet;
-        let mut inside = self.lock();
-        let is_lost = inside.roster.hear_note(from, number, Instant::now());
-        if is_lost {
-            self.tell(&mut inside, from, Note::Missed { facts: false, letters: true });
-        }
-        if let Note::Answer { name, id, granted } = &says {
-            inside.roster.answered(from, name, *id, *granted);
-        }
-        drop(inside);
-        match says {
+    async fn hear_note(self: &Arc<Self>, hub: &Hub, payload: Bytes) {
+        let Some(packet) = self.read::<Note>(payload) else { return };
+        let from = packet.from;
+        self.take_note(&packet);
+        match packet.says {
             Note::Letter { letter } => hub.receive(letter),
-            Note::Missed { facts, letters } => {
-                if facts {
-                    self.tell_facts();
-                }
-                if letters {
-                    hub.recheck(from);
-                }
-            }
-            Note::Answer { .. } => {}
-        }
-        if is_lost {
-            hub.recheck(from);
+            Note::Missed { facts: true, .. } => self.tell_facts(),
+            Note::Bye {} => hub.lost(from).await,
+            Note::Missed { facts: false, .. } | Note::Answer { .. } | Note::Last {} => {}
         }
     }
 
-    /// Answers what a node told all, and returns what else follows.
-    fn hear_said(&self, packet: Packet<Said>) -> (NodeId, Heard) {
+    fn take_note(&self, packet: &Packet<Note>) {
         let from = packet.from;
         let mut inside = self.lock();
-        let mut heard = inside.roster.hear(packet, Instant::now());
-        for note in std::mem::take(&mut heard.notes) {
-            self.tell(&mut inside, from, note);
+        if inside.roster.hear_note(packet, Instant::now()) {
+            inside.missed.insert(from);
+            inside.renewed.insert(from);
         }
-        if heard.says_here {
-            self.say_here(&mut inside, false);
+        match &packet.says {
+            Note::Missed { letters: true, .. } => _ = inside.renewed.insert(from),
+            Note::Answer { name, id, granted } => {
+                inside.roster.answered(from, name, *id, *granted);
+            }
+            Note::Bye {} => _ = inside.roster.lose(from),
+            Note::Missed { letters: false, .. } | Note::Letter { .. } | Note::Last {} => {}
         }
-        (from, heard)
     }
 
-    async fn follow(&self, hub: &Hub, from: NodeId, heard: Heard) {
+    async fn hear_said(&self, hub: &Hub, payload: Bytes) {
+        let Some(packet) = self.read::<Said>(payload) else { return };
+        let heard = {
+            let from = packet.from;
+            let mut inside = self.lock();
+            let mut heard = inside.roster.hear(packet, Instant::now());
+            for note in std::mem::take(&mut heard.notes) {
+                self.tell(&mut inside, from, note);
+            }
+            if heard.says_here {
+                self.say_here(&mut inside, false);
+            }
+            heard
+        };
+        self.follow(hub, heard).await;
+    }
+
+    async fn follow(&self, hub: &Hub, heard: Heard) {
         for (name, id) in heard.names_lost {
             tracing::warn!(%name, %id, "another node has given this name to another connection");
             self.cluster.counts.names_lost.fetch_add(1, Relaxed);
             hub.unregister(id, &name);
         }
-        if heard.letters_lost {
-            hub.recheck(from);
+        if heard.is_unsent {
+            hub.missed();
         }
         for change in heard.changes {
             hub.present_elsewhere(change).await;
         }
-        if heard.is_gone {
-            hub.lost(from).await;
-        }
     }
 
-    /// Says that this node is here, and looks who isn't any more.
-    async fn beat(&self, hub: &Hub) {
-        let silent = {
-            let mut inside = self.lock();
-            let Some(connected) = inside.connected.filter(|_| self.cluster.is_connected()) else {
-                return;
-            };
-            self.say_here(&mut inside, false);
-            let silent = inside.roster.silent(connected, Instant::now());
-            silent.into_iter().filter(|node| inside.roster.lose(*node)).collect::<Vec<_>>()
-        };
-        for node in silent {
-            tracing::warn!(%node, "nothing is heard of this node any more");
-            hub.lost(node).await;
-        }
-    }
-
-    /// NATS has come or gone.
-    fn look(&self, connections: &mut watch::Receiver<bool>) {
-        let is_connected = *connections.borrow_and_update();
-        let mut inside = self.lock();
-        inside.connected = is_connected.then(Instant::now);
-        if is_connected {
-            self.say_here(&mut inside, true);
-        }
-    }
-
-    fn say_here(&self, inside: &mut Inside, hello: bool) {
-        if inside.connected.is_none() {
+    /// NATS has come or gone, or the client has lost something: in each case something
+    /// may have been published that was not heard.
+    fn look(&self, hub: &Hub, before: Link, now: Link) {
+        if now.is_up && now.ups != before.ups {
+            self.come(hub);
             return;
         }
-        let here = inside.roster.say_here(hello);
-        self.say(&here);
+        if !now.is_up {
+            self.lock().contact.go();
+        }
+        hub.missed();
     }
 
-    pub(super) fn bye(&self) {
+    /// NATS has come.
+    pub(super) fn come(&self, hub: &Hub) {
         let mut inside = self.lock();
-        // So that nothing is said after it.
-        inside.connected = None;
-        let bye = inside.roster.say(Said::Bye {});
-        self.say(&bye);
+        inside.contact.come(Instant::now());
+        self.say_here(&mut inside, true);
+        drop(inside);
+        hub.missed();
     }
 }

@@ -1,6 +1,7 @@
-//! One plugin's part in the cluster.
+//! One plugin's part in the cluster: what it says.
 
 use std::{
+    collections::BTreeSet,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::{Duration, Instant},
@@ -8,68 +9,83 @@ use std::{
 
 use async_nats::HeaderMap;
 use futures_util::future::BoxFuture;
-use tokio::time::timeout;
+use tokio::{sync::watch, time::timeout};
 
 use super::{
     Cluster, FROM,
+    beat::Telling,
+    contact::Contact,
     facts::{Fact, Key},
-    outbox::Outbox,
-    packet::{Note, Packet, Said},
-    roster::{PART_BYTES, Roster},
+    outbox::{Outbox, Parcel},
+    packet::{HEAD_BYTES, Note, Packet, Said},
+    roster::Roster,
     subjects::Subjects,
+    wire::Wire,
 };
 use crate::messaging::{
     Attendance, ConnectionId, Hub, Letter, NodeId, Publication, Remote, Unreachable,
 };
 
-/// How often a node says that it is there.
-pub(super) const HEARTBEAT: Duration = Duration::from_secs(1);
 /// How long a name may be asked for. Nodes that don't answer by then are dying, or
 /// can't be reached.
 const CLAIM_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// One plugin's part in the cluster.
 pub(super) struct Member {
+    pub(super) plugin: Box<str>,
     pub(super) subjects: Subjects,
     pub(super) cluster: Arc<Cluster>,
     pub(super) hub: Weak<Hub>,
+    pub(super) outbox: Outbox,
+    pub(super) life: watch::Sender<Life>,
     node: NodeId,
     inside: Mutex<Inside>,
 }
 
-pub(super) struct Inside {
-    pub(super) roster: Roster,
-    /// Since when NATS is there.
-    pub(super) connected: Option<Instant>,
-    telling: Telling,
+/// Where a member is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Life {
+    /// It takes part.
+    Here,
+    /// It has said that it goes, and says nothing more.
+    Leaving,
+    /// NATS has its last word.
+    Gone,
 }
 
-/// Whether all facts are being told.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Telling {
-    Nothing,
-    Facts,
-    /// They are, and were asked for meanwhile.
-    Again,
+pub(super) struct Inside {
+    pub(super) roster: Roster,
+    pub(super) contact: Contact,
+    /// Nodes of which letters were lost, and that are to be told so.
+    pub(super) missed: BTreeSet<NodeId>,
+    /// Nodes whose connections' monitors are to be renewed.
+    pub(super) renewed: BTreeSet<NodeId>,
+    pub(super) is_renewing: bool,
+    pub(super) telling: Telling,
 }
 
 impl fmt::Debug for Member {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Member").field("subjects", &self.subjects).finish_non_exhaustive()
+        f.debug_struct("Member").field("plugin", &self.plugin).finish_non_exhaustive()
     }
 }
 
 impl Member {
     pub(super) fn new(cluster: Arc<Cluster>, plugin: &str, hub: &Arc<Hub>) -> Self {
         let node = hub.node();
-        let connected = cluster.outbox.is_connected().then(Instant::now);
         Self {
+            plugin: plugin.into(),
             subjects: Subjects::new(&cluster.prefix, plugin),
             hub: Arc::downgrade(hub),
+            outbox: cluster.outbox(),
+            life: watch::Sender::new(Life::Here),
             node,
             inside: Mutex::new(Inside {
                 roster: Roster::new(node),
-                connected,
+                contact: Contact::new(Instant::now()),
+                missed: BTreeSet::new(),
+                renewed: BTreeSet::new(),
+                is_renewing: false,
                 telling: Telling::Nothing,
             }),
             cluster,
@@ -84,65 +100,41 @@ impl Member {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn outbox(&self) -> &Outbox {
-        &self.cluster.outbox
+    fn is_here(&self) -> bool {
+        *self.life.borrow() == Life::Here
+    }
+
+    pub(super) fn said<T: Wire>(subject: String, packet: &Packet<T>) -> Parcel {
+        Parcel { subject, headers: None, payload: packet.encode() }
     }
 
     /// Tells all. Under the lock, as what is told is in the order of its numbers.
     pub(super) fn say(&self, packet: &Packet<Said>) {
-        self.outbox().send(self.subjects.nodes(), None, packet.encode());
+        if self.is_here() {
+            self.outbox.say(Self::said(self.subjects.nodes(), packet));
+        }
+    }
+
+    /// Tells all that this node is here; under the lock.
+    pub(super) fn say_here(&self, inside: &mut Inside, hello: bool) {
+        if self.is_here() && inside.contact.is_there() {
+            let here = inside.roster.say_here(hello);
+            self.outbox.say_here(Self::said(self.subjects.nodes(), &here));
+        }
     }
 
     /// Tells one node; under the lock.
     pub(super) fn tell(&self, inside: &mut Inside, to: NodeId, note: Note) {
-        let packet = inside.roster.tell(to, note);
-        self.outbox().send(self.subjects.node(to), None, packet.encode());
-    }
-
-    /// Tells all that is so, in parts, as there is room. Where that is under way, once
-    /// more after it.
-    pub(super) fn tell_facts(self: &Arc<Self>) {
-        let before = std::mem::replace(&mut self.lock().telling, Telling::Again);
-        if before != Telling::Nothing {
-            return;
-        }
-        let member = self.clone();
-        tokio::spawn(async move {
-            while member.is_to_tell() {
-                member.tell_facts_once().await;
-            }
-        });
-    }
-
-    fn is_to_tell(&self) -> bool {
-        let mut inside = self.lock();
-        inside.telling = match inside.telling {
-            Telling::Again => Telling::Facts,
-            Telling::Facts | Telling::Nothing => Telling::Nothing,
-        };
-        inside.telling == Telling::Facts
-    }
-
-    async fn tell_facts_once(&self) {
-        let mut after = None;
-        loop {
-            self.outbox().has_room(2 * PART_BYTES).await;
-            let mut inside = self.lock();
-            let (part, last) = inside.roster.part(after);
-            self.say(&part);
-            drop(inside);
-            if last.is_none() {
-                return;
-            }
-            after = last;
+        if self.is_here() {
+            let packet = inside.roster.tell(to, note);
+            self.outbox.send(Self::said(self.subjects.node(to), &packet));
         }
     }
 
-    /// Waits until all nodes that are there have said so: each says it once in this
-    /// time.
+    /// Waits until all nodes that are there have said so.
     async fn settled(&self) -> Result<(), Unreachable> {
-        let connected = self.lock().connected.ok_or(Unreachable)?;
-        tokio::time::sleep_until((connected + HEARTBEAT).into()).await;
+        let settles = self.lock().contact.settles().ok_or(Unreachable)?;
+        tokio::time::sleep_until(settles.into()).await;
         if self.is_reachable() { Ok(()) } else { Err(Unreachable) }
     }
 
@@ -157,36 +149,56 @@ impl Member {
         let granted = timeout(CLAIM_TIMEOUT, answer).await;
         granted.map_err(|_| Unreachable)?.map_err(|_| Unreachable)
     }
-}
 
-impl Remote for Member {
-    fn is_reachable(&self) -> bool {
-        self.outbox().is_connected()
-    }
-
-    fn send(&self, letter: Letter) {
-        let to = letter.receiver().node();
-        let mut inside = self.lock();
-        let is_settled = inside.connected.is_some_and(|since| since.elapsed() >= HEARTBEAT);
-        if is_settled && !inside.roster.knows(to) {
-            drop(inside);
-            if let Some(hub) = self.hub.upgrade() {
-                hub.bounce(&letter);
-            }
-            return;
-        }
-        self.tell(&mut inside, to, Note::Letter { letter });
-    }
-
-    fn publish(&self, publication: &Publication) {
+    /// The publication as a message. None: NATS can't have it.
+    fn parcel(&self, publication: &Publication) -> Option<Parcel> {
         let Publication { topic, from, content, .. } = publication;
-        let Some((subject, payload)) = self.subjects.publication(topic, content) else { return };
+        let (subject, payload) = self.subjects.publication(topic, content)?;
         let headers = from.map(|from| {
             let mut headers = HeaderMap::new();
             headers.insert(FROM, from.to_string());
             headers
         });
-        self.outbox().send(subject, headers, payload);
+        (payload.len() <= self.payload_max()).then_some(Parcel { subject, headers, payload })
+    }
+}
+
+impl Remote for Member {
+    fn is_reachable(&self) -> bool {
+        self.cluster.is_connected()
+    }
+
+    fn payload_max(&self) -> usize {
+        self.cluster.client.max_payload().saturating_sub(HEAD_BYTES)
+    }
+
+    fn send(&self, letter: Letter) {
+        let to = letter.receiver().node();
+        let mut inside = self.lock();
+        let is_nobody = inside.contact.is_settled(Instant::now()) && !inside.roster.knows(to);
+        // The server's limit was another one when it was asked for. It has no number yet,
+        // which the other node would miss.
+        let is_too_long = letter.payload_len() > self.payload_max();
+        if !is_nobody && !is_too_long {
+            return self.tell(&mut inside, to, Note::Letter { letter });
+        }
+        drop(inside);
+        if is_too_long {
+            self.outbox.count_unsent();
+        }
+        if let Some(hub) = self.hub.upgrade() {
+            hub.bounce(&letter);
+        }
+    }
+
+    fn publish(&self, publication: &Publication) {
+        let is_sent = match self.parcel(publication) {
+            Some(parcel) => self.outbox.send(parcel),
+            None => self.outbox.count_unsent(),
+        };
+        if !is_sent {
+            self.lock().roster.has_not_sent();
+        }
     }
 
     fn attendance(&self, attendance: &Attendance) {
@@ -214,5 +226,21 @@ impl Remote for Member {
             self.settled().await?;
             Ok(self.lock().roster.holder(&name))
         })
+    }
+
+    /// Each node hears it behind all letters that it gets.
+    fn leave(&self) {
+        let mut inside = self.lock();
+        for to in inside.roster.others() {
+            self.tell(&mut inside, to, Note::Bye {});
+        }
+        let leaves = |life: &mut Life| {
+            let is_here = *life == Life::Here;
+            if is_here {
+                *life = Life::Leaving;
+            }
+            is_here
+        };
+        self.life.send_if_modified(leaves);
     }
 }

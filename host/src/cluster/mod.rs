@@ -10,9 +10,12 @@
 //!
 //! Knows neither sockets nor guests.
 
+mod beat;
+mod contact;
 mod counts;
 mod facts;
 mod hearing;
+mod intake;
 mod member;
 mod options;
 mod outbox;
@@ -23,17 +26,26 @@ mod view;
 mod wire;
 
 use std::{
-    sync::{Arc, Mutex, PoisonError, Weak, atomic::Ordering::Relaxed},
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
 use anyhow::{Context as _, Result};
 use async_nats::{Client, ConnectOptions, Event, ServerAddr};
+use futures_util::future::join_all;
 use tokio::{sync::watch, time::timeout};
 
 pub use self::{counts::Counts, options::ClusterOptions};
-use self::{member::Member, options::is_refusal, outbox::Outbox, wire::Malformed};
-use crate::{config::Config, messaging::Hub};
+use self::{
+    intake::Intake,
+    member::{Life, Member},
+    options::is_refusal,
+    outbox::Outbox,
+};
+use crate::{
+    config::Config,
+    messaging::{Hub, Remote as _},
+};
 
 /// The header with the id of the connection that publishes.
 const FROM: &str = "Wshost-From";
@@ -47,11 +59,20 @@ const CLIENT_CAPACITY: usize = 64;
 pub struct Cluster {
     prefix: String,
     client: Client,
-    outbox: Outbox,
-    /// Whether NATS is there, told again with each new connection.
-    connections: watch::Receiver<bool>,
+    config: Arc<Config>,
+    link: watch::Receiver<Link>,
     counts: Arc<Counts>,
-    members: Mutex<Vec<Weak<Member>>>,
+    members: Mutex<Vec<(Box<str>, Weak<Member>)>>,
+}
+
+/// The connection to NATS, as the client tells of it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Link {
+    is_up: bool,
+    /// How many connections there were.
+    ups: u64,
+    /// How many messages the client had no room for.
+    unread: u64,
 }
 
 impl Cluster {
@@ -59,10 +80,10 @@ impl Cluster {
     ///
     /// # Errors
     /// What was given can't be read, or a server refuses it.
-    pub async fn connect(options: &ClusterOptions, config: &Config) -> Result<Arc<Self>> {
+    pub async fn connect(options: &ClusterOptions, config: Arc<Config>) -> Result<Arc<Self>> {
         let servers = options.servers()?;
         let counts = Arc::<Counts>::default();
-        let (said, connections) = watch::channel(false);
+        let (said, link) = watch::channel(Link::default());
         let said = Arc::new(said);
         let connection = async || {
             let connection = options.connection(&servers).await?;
@@ -90,21 +111,21 @@ impl Cluster {
                 retry(connection().await?, &servers).await?
             }
         };
-        let outbox = Outbox::new(
-            client.clone(),
-            config.cluster_queue_max,
-            config.cluster_queue_max_bytes,
-            counts.clone(),
-        );
         let prefix = options.prefix.clone();
-        Ok(Arc::new(Self {
-            prefix,
-            client,
-            outbox,
-            connections,
-            counts,
-            members: Mutex::default(),
-        }))
+        Ok(Arc::new(Self { prefix, client, config, link, counts, members: Mutex::default() }))
+    }
+
+    /// What waits to be sent of a plugin.
+    fn outbox(&self) -> Outbox {
+        let bytes_max = self.config.cluster_queue_max_bytes;
+        Outbox::new(self.client.clone(), bytes_max, self.counts.clone())
+    }
+
+    /// What comes to two subjects.
+    async fn intake(&self, first: String, second: String) -> Result<Intake> {
+        let (first, second) = (self.client.subscribe(first), self.client.subscribe(second));
+        let bytes_max = self.config.cluster_receive_max_bytes;
+        Ok(Intake::new(first.await?, second.await?, bytes_max, self.counts.clone()))
     }
 
     /// Has a plugin's hub reach the other nodes, as long as there is the hub.
@@ -112,25 +133,31 @@ impl Cluster {
         let member = Arc::new(Member::new(self.clone(), plugin, hub));
         hub.connect(member.clone());
         let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
-        members.retain(|member| member.strong_count() > 0);
-        members.push(Arc::downgrade(&member));
+        members.retain(|(_, member)| member.strong_count() > 0);
+        let before = members.iter().rfind(|(name, _)| **name == *plugin);
+        let before = before.and_then(|(_, member)| Some(member.upgrade()?.life.subscribe()));
+        members.push((plugin.into(), Arc::downgrade(&member)));
         drop(members);
-        tokio::spawn(hearing::run(member));
+        tokio::spawn(hearing::run(member, before));
     }
 
     /// Tells the other nodes that this one goes.
     pub async fn leave(&self) {
-        self.members().iter().for_each(|member| member.bye());
-        if self.is_connected() {
-            // They notice by themselves, if later.
-            let _ = timeout(LEAVE_TIMEOUT, self.outbox.flush()).await;
-        }
+        let members = self.members();
+        members.iter().for_each(|member| member.leave());
+        let gone = members.iter().map(async |member| {
+            let mut life = member.life.subscribe();
+            // The sender is the member's.
+            let _ = life.wait_for(|life| *life == Life::Gone).await;
+        });
+        // Others notice by themselves, if later.
+        let _ = timeout(LEAVE_TIMEOUT, join_all(gone)).await;
     }
 
     /// Whether NATS is there.
     #[must_use]
     pub fn is_connected(&self) -> bool {
-        self.outbox.is_connected()
+        outbox::is_connected(&self.client)
     }
 
     /// How many other nodes there are: those of the plugin that has most.
@@ -147,14 +174,7 @@ impl Cluster {
 
     fn members(&self) -> Vec<Arc<Member>> {
         let members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
-        members.iter().filter_map(Weak::upgrade).collect()
-    }
-
-    fn say_malformed(&self, malformed: Malformed) {
-        self.counts.malformed.fetch_add(1, Relaxed);
-        if let Some(others) = self.counts.malformed_said.say() {
-            tracing::warn!(others, "a message from NATS was left out: {malformed}");
-        }
+        members.iter().filter_map(|(_, member)| member.upgrade()).collect()
     }
 }
 
@@ -169,27 +189,24 @@ fn names(servers: &[ServerAddr]) -> String {
 }
 
 /// What the client has to tell.
-fn tell(connected: &watch::Sender<bool>, counts: &Counts, event: &Event) {
+fn tell(link: &watch::Sender<Link>, counts: &Counts, event: &Event) {
     match event {
         Event::Connected => {
             tracing::info!("connected to NATS");
             // After this, all are new.
             counts.is_new_error("");
-            connected.send_replace(true);
+            link.send_modify(|link| {
+                link.is_up = true;
+                link.ups += 1;
+            });
         }
         Event::Disconnected => {
             tracing::warn!("NATS is away: other nodes are not reached until it is back");
-            connected.send_replace(false);
+            link.send_modify(|link| link.is_up = false);
         }
         Event::SlowConsumer(_) => {
-            counts.unread.fetch_add(1, Relaxed);
-            if let Some(others) = counts.unread_said.say() {
-                tracing::warn!(
-                    others,
-                    "other nodes publish faster than this one takes it (cluster_receive_max): \
-                     messages are lost"
-                );
-            }
+            counts.say_unread("cluster_receive_max");
+            link.send_modify(|link| link.unread += 1);
         }
         Event::Closed | Event::Draining | Event::LameDuckMode => {
             tracing::info!("NATS: {event}");

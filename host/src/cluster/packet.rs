@@ -13,6 +13,10 @@ use crate::messaging::{ConnectionId, Letter, NodeId};
 /// Changes with the form of what follows it.
 const VERSION: u8 = 1;
 
+/// What stands around a payload, at most: in a packet with a letter, and as headers of a
+/// publication.
+pub(super) const HEAD_BYTES: usize = 128;
+
 /// Something that a node tells another, or all.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Packet<T> {
@@ -30,8 +34,8 @@ pub(super) enum Said {
     Here {
         /// Whether others are to say so too, now.
         hello: bool,
-        /// The last number of what it told each node alone.
-        told: Vec<(NodeId, u64)>,
+        /// How much of what it published did not get out: histories of others lack it.
+        unsent: u64,
     },
     /// This is so from now on.
     Fact { fact: Fact },
@@ -42,11 +46,9 @@ pub(super) enum Said {
     Part { after: Option<Key>, facts: Vec<Fact>, is_end: bool },
     /// Asks for a name: each other node answers by [`Note::Answer`].
     Claim { name: Arc<str>, id: ConnectionId },
-    /// It goes.
-    Bye {},
 }
 
-/// What is told to one node.
+/// What is told to one node, in one order.
 #[derive(Clone, Debug)]
 pub(super) enum Note {
     /// For one of its connections.
@@ -56,20 +58,25 @@ pub(super) enum Note {
     Missed { facts: bool, letters: bool },
     /// Whether this node has nothing against what was claimed.
     Answer { name: Arc<str>, id: ConnectionId, granted: bool },
+    /// Has the number of the one before, so that it is noticed where that is lost.
+    Last {},
+    /// The node goes.
+    Bye {},
 }
 
 wire!(enum Said {
-    0: Here { hello: hello, told: told },
+    0: Here { hello: hello, unsent: unsent },
     1: Fact { fact: fact },
     2: Past { key: key },
     3: Part { after: after, facts: facts, is_end: is_end },
     4: Claim { name: name, id: id },
-    5: Bye {},
 });
 wire!(enum Note {
     0: Letter { letter: letter },
     1: Missed { facts: facts, letters: letters },
     2: Answer { name: name, id: id, granted: granted },
+    3: Last {},
+    4: Bye {},
 });
 
 impl<T: Wire> Packet<T> {

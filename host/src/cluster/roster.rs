@@ -31,6 +31,10 @@ pub(super) struct Roster {
     said: u64,
     /// The last number of what it told each.
     told: BTreeMap<NodeId, u64>,
+    /// Those of them of which nothing was ever heard: guests can name any.
+    strangers: BTreeSet<NodeId>,
+    /// How much of what this node published did not get out.
+    unsent: u64,
     /// Names that it asks the others for.
     claims: HashMap<Arc<str>, Claim>,
     others: BTreeMap<NodeId, View>,
@@ -55,10 +59,8 @@ pub(super) struct Heard {
     pub(super) says_here: bool,
     /// Names that connections of this node don't have any more.
     pub(super) names_lost: Vec<(Arc<str>, ConnectionId)>,
-    /// Whether letters between the two were lost.
-    pub(super) letters_lost: bool,
-    /// Whether the node has gone.
-    pub(super) is_gone: bool,
+    /// Whether something that it published did not get out.
+    pub(super) is_unsent: bool,
 }
 
 impl Roster {
@@ -68,6 +70,8 @@ impl Roster {
             own: BTreeMap::new(),
             said: 0,
             told: BTreeMap::new(),
+            strangers: BTreeSet::new(),
+            unsent: 0,
             claims: HashMap::new(),
             others: BTreeMap::new(),
         }
@@ -90,16 +94,41 @@ impl Roster {
 
     /// That this node is here.
     pub(super) fn say_here(&mut self, hello: bool) -> Packet<Said> {
-        let told = |node: &NodeId| (*node, self.told.get(node).copied().unwrap_or(0));
-        let told = self.others.keys().map(told).collect();
-        self.say(Said::Here { hello, told })
+        self.say(Said::Here { hello, unsent: self.unsent })
+    }
+
+    /// Something that this node published does not get out.
+    pub(super) fn has_not_sent(&mut self) {
+        self.unsent += 1;
     }
 
     /// To tell one node.
     pub(super) fn tell(&mut self, to: NodeId, says: Note) -> Packet<Note> {
+        if !self.told.contains_key(&to) && !self.knows(to) {
+            self.strangers.insert(to);
+        }
         let told = self.told.entry(to).or_default();
         *told += 1;
         Packet { from: self.node, number: *told, says }
+    }
+
+    /// To tell each node that was told something: what the last of it was.
+    pub(super) fn lasts(&self) -> Vec<(NodeId, Packet<Note>)> {
+        let told = self.told.iter().filter(|(to, _)| self.knows(**to));
+        let last = |number| Packet { from: self.node, number, says: Note::Last {} };
+        told.map(|(to, number)| (*to, last(*number))).collect()
+    }
+
+    /// Forgets the nodes that were told something and never heard of. Returns them.
+    pub(super) fn forget_strangers(&mut self) -> BTreeSet<NodeId> {
+        let strangers = std::mem::take(&mut self.strangers);
+        self.told.retain(|to, _| !strangers.contains(to));
+        strangers
+    }
+
+    /// The other nodes.
+    pub(super) fn others(&self) -> Vec<NodeId> {
+        self.others.keys().copied().collect()
     }
 
     /// This is so from now on.
@@ -184,6 +213,7 @@ impl Roster {
     }
 
     fn view(&mut self, node: NodeId, now: Instant) -> &mut View {
+        self.strangers.remove(&node);
         self.others.entry(node).or_insert_with(|| View::new(now))
     }
 
@@ -191,17 +221,11 @@ impl Roster {
     pub(super) fn hear(&mut self, packet: Packet<Said>, now: Instant) -> Heard {
         let Packet { from, number, says } = packet;
         let mut heard = Heard::default();
-        if let Said::Bye {} = says {
-            heard.is_gone = self.lose(from);
-            return heard;
-        }
-        let node = self.node;
         let view = self.view(from, now);
         view.hear(number, now);
         match says {
-            Said::Here { hello, told } => {
-                let told = told.iter().find(|(to, _)| *to == node);
-                heard.letters_lost = told.is_some_and(|(_, number)| view.due(*number));
+            Said::Here { hello, unsent } => {
+                heard.is_unsent = view.has_not_sent(unsent);
                 heard.says_here = hello;
             }
             Said::Fact { fact } => heard.changes.extend(view.learn(fact)),
@@ -221,19 +245,21 @@ impl Roster {
                 let granted = self.grants(&name, id);
                 heard.notes.push(Note::Answer { name, id, granted });
             }
-            Said::Bye {} => {}
         }
-        let facts = self.view(from, now).asks(now);
-        if facts || heard.letters_lost {
-            heard.notes.push(Note::Missed { facts, letters: heard.letters_lost });
+        if self.view(from, now).asks(now) {
+            heard.notes.push(Note::Missed { facts: true, letters: false });
         }
         heard
     }
 
     /// A node told this one something, of this number. True: what it told before was
     /// lost.
-    pub(super) fn hear_note(&mut self, from: NodeId, number: u64, now: Instant) -> bool {
-        self.view(from, now).note(number, now)
+    pub(super) fn hear_note(&mut self, packet: &Packet<Note>, now: Instant) -> bool {
+        let view = self.view(packet.from, now);
+        match packet.says {
+            Note::Last {} => view.last_note(packet.number, now),
+            _ => view.note(packet.number, now),
+        }
     }
 
     /// Whether a connection of another node may have a name, as far as this one is
@@ -272,9 +298,9 @@ impl Roster {
         }
     }
 
-    /// Nodes of which nothing was heard for too long, while they could be heard.
-    pub(super) fn silent(&self, connected: Instant, now: Instant) -> Vec<NodeId> {
-        let is_silent = |view: &View| now >= view.heard.max(connected) + LOST_AFTER;
+    /// Nodes of which nothing was heard for too long, while they would have been heard.
+    pub(super) fn silent(&self, hears_since: Instant, now: Instant) -> Vec<NodeId> {
+        let is_silent = |view: &View| now >= view.heard.max(hears_since) + LOST_AFTER;
         self.others.iter().filter(|(_, view)| is_silent(view)).map(|(node, _)| *node).collect()
     }
 

@@ -80,11 +80,7 @@ impl Subjects {
 
     /// What came to one of [`published`](Self::published) or [`topics`](Self::topics):
     /// who says so, the topic and the content. None: it is none, or can't be a frame.
-    pub(super) fn read(
-        &self,
-        subject: &str,
-        payload: Bytes,
-    ) -> Option<(By, Arc<str>, Content)> {
+    pub(super) fn read(&self, subject: &str, payload: Bytes) -> Option<(By, Arc<str>, Content)> {
         let (by, rest) = subject.strip_prefix(&self.root)?.strip_prefix('.')?.split_once('.')?;
         let by = match by {
             "published" => By::Node,

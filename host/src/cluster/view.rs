@@ -23,8 +23,8 @@ pub(super) struct View {
     facts_are: Facts,
     /// The last number of what it told this node.
     noted: u64,
-    /// What that number was, by its own word, when it last said so.
-    due: u64,
+    /// How much of what it published it could not send.
+    unsent: u64,
 }
 
 /// Whether the facts are those that the node has.
@@ -40,8 +40,8 @@ enum Facts {
 impl View {
     /// Of a node of which nothing was lost yet.
     pub(super) fn new(now: Instant) -> Self {
-        let (said, noted, due) = (0, 0, 0);
-        Self { heard: now, facts: BTreeMap::new(), said, facts_are: Facts::Whole, noted, due }
+        let (said, noted, unsent) = (0, 0, 0);
+        Self { heard: now, facts: BTreeMap::new(), said, facts_are: Facts::Whole, noted, unsent }
     }
 
     /// It told all something, of this number.
@@ -66,19 +66,22 @@ impl View {
 
     /// It told this node something, of this number. True: what it told before was lost.
     pub(super) fn note(&mut self, number: u64, now: Instant) -> bool {
-        self.heard = now;
         let is_lost = number > self.noted.wrapping_add(1);
+        self.last_note(number, now);
+        is_lost
+    }
+
+    /// By its own word this was the last number. True: what it told then was lost.
+    pub(super) fn last_note(&mut self, number: u64, now: Instant) -> bool {
+        self.heard = now;
+        let is_lost = number > self.noted;
         self.noted = self.noted.max(number);
         is_lost
     }
 
-    /// By its own word it has told this node so much. True: something of what it had
-    /// told when it last said so is lost. What it told since may be under way.
-    pub(super) fn due(&mut self, number: u64) -> bool {
-        let is_lost = self.noted < self.due;
-        self.noted = self.noted.max(self.due);
-        self.due = number;
-        is_lost
+    /// So much of what it published did not get out. True: more than was known.
+    pub(super) fn has_not_sent(&mut self, unsent: u64) -> bool {
+        std::mem::replace(&mut self.unsent, unsent) != unsent
     }
 
     /// This is so. Returns what is new of it.
@@ -160,12 +163,14 @@ mod tests {
     }
 
     #[test]
-    fn letters_that_are_under_way_are_not_lost() {
+    fn notes_that_are_lost_are_noticed() {
         let now = Instant::now();
         let mut view = View::new(now);
-        assert!(!view.note(1, now) && !view.due(2) && !view.note(2, now) && !view.due(2));
-        assert!(view.note(4, now) && !view.note(3, now) && !view.due(5));
-        assert!(view.due(5) && !view.due(5));
+        assert!(!view.note(1, now) && !view.note(2, now) && !view.last_note(2, now));
+        assert!(view.note(4, now) && !view.last_note(4, now));
+        assert!(view.last_note(5, now) && !view.last_note(5, now) && !view.note(6, now));
+        // One that comes late is none that is new.
+        assert!(!view.note(3, now) && !view.note(7, now));
     }
 
     #[test]

@@ -169,14 +169,21 @@ impl Hub {
         }
     }
 
-    /// Letters from a node or to it may have been lost: asks once more to be told when
-    /// its connections end.
-    pub fn recheck(&self, node: NodeId) {
-        let monitors = self.all_tied(|by, tied| {
-            let of_node = tied.ties.monitored.iter().filter(|of| of.node() == node);
-            of_node.map(|of| Letter::Monitor { by, of: *of }).collect()
-        });
-        monitors.into_iter().for_each(|letter| self.post(letter));
+    /// Who monitors whom, of the connections of these nodes.
+    #[must_use]
+    pub fn monitors(&self, of_node: impl Fn(NodeId) -> bool) -> Vec<(ConnectionId, ConnectionId)> {
+        self.all_tied(|by, tied| {
+            let monitored = tied.ties.monitored.iter().filter(|of| of_node(of.node()));
+            monitored.map(|of| (by, *of)).collect()
+        })
+    }
+
+    /// Asks once more to be told when a connection ends, if that is still wanted: what
+    /// asked before, or told, may have been lost.
+    pub fn renew_monitor(&self, by: ConnectionId, of: ConnectionId) {
+        if self.untie(by, |tied| tied.ties.monitored.contains(&of)) == Some(true) {
+            self.post(Letter::Monitor { by, of });
+        }
     }
 
     /// A node can't be reached any more: its connections have ended, as far as can be

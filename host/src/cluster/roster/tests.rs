@@ -172,3 +172,31 @@ fn who_is_silent_is_dead_if_it_could_be_heard() {
     assert_eq!(one.silent(now, later), [other.node]);
     assert!(one.silent(later, later).is_empty());
 }
+
+#[test]
+fn what_nodes_that_there_are_not_were_told_is_forgotten() {
+    let mut rosters = rosters::<2>();
+    let [one, other] = &mut rosters;
+    let (now, nobody) = (Instant::now(), NodeId::from_bits(3));
+    for to in [nobody, other.node] {
+        let first = one.tell(to, Note::Last {});
+        assert_eq!(first.number, 1);
+    }
+    one.hear(other.say_here(true), now);
+    assert_eq!(one.forget_strangers(), BTreeSet::from([nobody]));
+    assert!(one.forget_strangers().is_empty());
+    assert_eq!(one.told, BTreeMap::from([(other.node, 1)]));
+    assert_eq!(one.lasts().len(), 1);
+}
+
+#[test]
+fn what_one_could_not_publish_others_know_of() {
+    let mut rosters = rosters::<2>();
+    meet(&mut rosters);
+    let [one, other] = &mut rosters;
+    let now = Instant::now();
+    assert!(!other.hear(one.say_here(false), now).is_unsent);
+    one.has_not_sent();
+    assert!(other.hear(one.say_here(false), now).is_unsent);
+    assert!(!other.hear(one.say_here(false), now).is_unsent);
+}
