@@ -12,6 +12,7 @@
 
 mod ask;
 mod client;
+mod credentials;
 mod crowd;
 mod deflate;
 mod frame;
@@ -33,6 +34,7 @@ use std::{future::Future, time::Duration};
 pub use self::{
     ask::Ask,
     client::{Client, Receiver, Sender},
+    credentials::Credentials,
     crowd::{Crowd, NOISE, Talk, counting, echoing},
     deflate::{Inflater, deflated},
     frame::{BINARY, CLOSE, CONTINUATION, Frame, PING, PONG, TEXT, close_payload},

@@ -1,6 +1,6 @@
 //! NATS away, and back.
 
-use wshost_tests::{Client, Host, Nats, Wire};
+use wshost_tests::{Client, Host, Nats, Signal, Wire};
 
 use crate::{has_done, know_each_other, node, nodes, open};
 
@@ -119,8 +119,26 @@ async fn a_node_that_is_cut_off_is_missed_and_found_again() {
     a.texts(&[&format!("joined room {of_b} - b")]).await;
     // One of the two has lost it; both agree on which.
     while a.ask("lookup:name").await != b.ask("lookup:name").await {}
+    let lost = async |host: &Host| host.metric("wshost_cluster_names_lost_total", &[]).await;
+    assert_eq!(lost(&one).await + lost(&other).await, 1);
     // What was lost is asked for again: the monitor too.
     a.say("stop").await;
     a.closed_with(1000).await;
     assert!(b.text().await.starts_with(&format!("down {of_a} ")));
+}
+
+#[tokio::test]
+async fn a_host_that_stood_still_takes_nobody_for_dead() {
+    let (_nats, [one, other]) = nodes().await;
+    let ((mut a, _), (mut b, of_b)) = (open(&one).await, open(&other).await);
+    has_done(&mut a, "watch:room").await;
+    has_done(&mut b, "enter:room:b").await;
+    a.texts(&[&format!("joined room {of_b} - b")]).await;
+    one.signal(Signal::STOP);
+    other.log().line_with(&["nothing is heard of this node any more"]).await;
+    one.signal(Signal::CONT);
+    know_each_other([&one, &other].into_iter()).await;
+    has_done(&mut b, "enter:room:still").await;
+    a.texts(&[&format!("updated room {of_b} - still")]).await;
+    assert!(one.log().lines_with(&["nothing is heard"]).is_empty());
 }

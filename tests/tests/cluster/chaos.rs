@@ -1,9 +1,9 @@
-//! Nodes and the server are killed and started again at random, under load: nothing
-//! comes twice, nothing is lost but while something is away, and presence is right soon
-//! after.
+//! Nodes and the server are killed and started again at random, and nodes are cut off,
+//! under load: nothing comes twice, nothing is lost but while something is away, and
+//! presence is right soon after. `WSHOST_TEST_SEED` has the same done again.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     net::SocketAddr,
     sync::{
         Arc, Mutex, MutexGuard,
@@ -12,9 +12,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::IteratorRandom as _};
 use tokio::{sync::watch, task::JoinSet, time::sleep};
-use wshost_tests::{Client, Host, Mode, Nats, patiently};
+use wshost_tests::{Client, Host, Mode, Nats, Wire, patiently};
 
 use crate::{know_each_other, node};
 
@@ -43,6 +43,8 @@ async fn nothing_is_lost_for_minutes() {
 /// What everybody writes down.
 struct Book {
     sent: Mutex<Vec<Sent>>,
+    /// The ids of connections that live.
+    alive: Mutex<BTreeMap<usize, String>>,
     /// By connection, the messages that it got.
     received: Mutex<HashSet<(usize, usize)>>,
     twice: AtomicUsize,
@@ -56,8 +58,14 @@ struct Book {
 struct Sent {
     message: usize,
     by: usize,
-    topic: usize,
+    to: To,
     at: Instant,
+}
+
+#[derive(Clone, Copy)]
+enum To {
+    Topic(usize),
+    Connection(usize),
 }
 
 /// A connection's: subscribed from then to then.
@@ -80,6 +88,7 @@ impl Book {
     fn new(every: Duration) -> Self {
         Self {
             sent: Mutex::default(),
+            alive: Mutex::default(),
             received: Mutex::default(),
             twice: AtomicUsize::new(0),
             lives: Mutex::default(),
@@ -87,6 +96,22 @@ impl Book {
             messages: AtomicUsize::new(0),
             every,
         }
+    }
+
+    /// A message to its topic, or to somebody who lives.
+    fn message(&self, by: usize, topic: usize) -> String {
+        let message = self.messages.fetch_add(1, SeqCst);
+        let somebody = (message % 2 == 0).then(|| {
+            let alive = lock(&self.alive);
+            let others = alive.iter().filter(|(other, _)| **other != by);
+            others.map(|(other, id)| (*other, id.clone())).choose(&mut rand::rng())
+        });
+        let (to, script) = match somebody.flatten() {
+            Some((other, id)) => (To::Connection(other), format!("send:{id}:{message}")),
+            None => (To::Topic(topic), format!("msg-others:t{topic}:{message}")),
+        };
+        lock(&self.sent).push(Sent { message, by, to, at: Instant::now() });
+        script
     }
 }
 
@@ -109,6 +134,7 @@ async fn member(book: Arc<Book>, node: usize, topic: usize, address: Address) {
 async fn live(book: &Book, node: usize, topic: usize, mut client: Client) {
     let connection = book.connections.fetch_add(1, SeqCst);
     let lived = live_as(book, connection, topic, node, &mut client).await;
+    lock(&book.alive).remove(&connection);
     lock(&book.lives).push(lived);
 }
 
@@ -127,7 +153,18 @@ async fn live_as(
     {
         return life;
     }
+    // What has come meanwhile is none of it.
+    let id = loop {
+        match client.try_ask("me").await {
+            Some(text) => match text.strip_prefix("id ") {
+                Some(id) => break id.to_owned(),
+                None => receive(book, connection, &text),
+            },
+            None => return life,
+        }
+    };
     life.from = Instant::now();
+    lock(&book.alive).insert(connection, id);
     let mut tick = tokio::time::interval(book.every);
     loop {
         life.until = Instant::now();
@@ -137,11 +174,8 @@ async fn live_as(
                 None => return life,
             },
             _ = tick.tick() => {
-                let message = book.messages.fetch_add(1, SeqCst);
-                let at = Instant::now();
-                lock(&book.sent).push(Sent { message, by: connection, topic, at });
                 // The answer says that the host has done it.
-                let script = format!("msg-others:t{topic}:{message}");
+                let script = book.message(connection, topic);
                 if !client.try_say(&format!("{script};text:alive")).await {
                     return life;
                 }
@@ -152,8 +186,10 @@ async fn live_as(
 
 fn receive(book: &Book, connection: usize, text: &str) {
     // Else it is an answer.
-    let Some(published) = text.strip_prefix("published ") else { return };
-    let message = published.rsplit(' ').next().and_then(|number| number.parse().ok());
+    if !text.starts_with("published ") && !text.starts_with("direct ") {
+        return;
+    }
+    let message = text.rsplit(' ').next().and_then(|number| number.parse().ok());
     let message = message.expect("it is a number");
     if !lock(&book.received).insert((connection, message)) {
         book.twice.fetch_add(1, SeqCst);
@@ -162,13 +198,16 @@ fn receive(book: &Book, connection: usize, text: &str) {
 
 async fn run(time: Duration, members_per_node: usize, every: Duration) {
     wshost_tests::raise_socket_limit();
-    let seed = rand::random();
+    let seed = std::env::var("WSHOST_TEST_SEED").ok();
+    let seed = seed.map_or_else(rand::random, |seed| seed.parse().expect("a seed is a number"));
     println!("seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);
     let mut nats = Nats::start(&[]).await;
-    let mut hosts = Vec::new();
+    let (mut hosts, mut wires) = (Vec::new(), Vec::new());
     for _ in 0..NODES {
-        hosts.push(Some(start(&nats).await));
+        let wire = Wire::to(nats.address()).await;
+        hosts.push(Some(start(&wire).await));
+        wires.push(wire);
     }
     know_each_other(hosts.iter().flatten().collect::<Vec<_>>().into_iter()).await;
     let address = |host: &Option<Host>| host.as_ref().map(Host::address);
@@ -188,16 +227,24 @@ async fn run(time: Duration, members_per_node: usize, every: Duration) {
         let from = Instant::now();
         let chosen = random.random_range(0..=NODES);
         let node = Some(chosen).filter(|chosen| *chosen < NODES);
-        if let Some(node) = node {
-            addresses[node].send_replace(None);
-            hosts[node] = None;
-            sleep(away).await;
-            hosts[node] = Some(start(&nats).await);
-            addresses[node].send_replace(address(&hosts[node]));
-        } else {
-            nats.kill();
-            sleep(away).await;
-            nats.restart().await;
+        match node {
+            Some(node) if random.random() => {
+                wires[node].cut();
+                sleep(away).await;
+                wires[node].mend();
+            }
+            Some(node) => {
+                addresses[node].send_replace(None);
+                hosts[node] = None;
+                sleep(away).await;
+                hosts[node] = Some(start(&wires[node]).await);
+                addresses[node].send_replace(address(&hosts[node]));
+            }
+            None => {
+                nats.kill();
+                sleep(away).await;
+                nats.restart().await;
+            }
         }
         aways.push(Away { node, from, until: Instant::now() + UNTIL_WHOLE });
     }
@@ -221,8 +268,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().expect("nobody panics who has it")
 }
 
-async fn start(nats: &Nats) -> Host {
-    node(&nats.url()).log("info").start().await
+async fn start(wire: &Wire) -> Host {
+    node(&wire.url()).log("info").start().await
 }
 
 /// Waits until all see all, which may take only so long.
@@ -262,14 +309,18 @@ fn judge(book: &Book, aways: &[Away]) {
         of_topic.entry(life.topic).or_default().push(life);
     }
     let (mut due, mut lost) = (0, Vec::new());
-    for Sent { message, by, topic, at } in sent.iter() {
+    for Sent { message, by, to, at } in sent.iter() {
         let at = *at;
         let alive = |life: &&Life| life.from <= at && at + ON_THE_WAY <= life.until;
         let sender = of_connection[by];
         if !alive(&sender) {
             continue;
         }
-        let others = of_topic[topic].iter().filter(|life| life.connection != *by);
+        let receivers = match to {
+            To::Topic(topic) => of_topic[topic].as_slice(),
+            To::Connection(connection) => std::slice::from_ref(&of_connection[connection]),
+        };
+        let others = receivers.iter().filter(|life| life.connection != *by);
         for life in others.copied().filter(alive) {
             let excused = [sender.node, life.node].iter().any(|node| may_be_lost(*node, at));
             due += usize::from(!excused);

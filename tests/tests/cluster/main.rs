@@ -2,8 +2,11 @@
 
 mod away;
 mod chaos;
+mod full;
+mod history;
 mod outside;
 mod refused;
+mod served;
 mod together;
 
 use wshost_tests::{Client, Host, HostBuilder, Mode, Nats};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use wshost_tests::{Identity, Nats, guest, run_to_end};
+use wshost_tests::{Credentials, Identity, Nats, guest, run_to_end};
 
 use crate::{node, open};
 
@@ -70,11 +70,24 @@ async fn tls_is_checked_on_both_sides() {
 }
 
 #[tokio::test]
+async fn credentials_are_asked_for() {
+    let (known, unknown) = (Credentials::new(), Credentials::new());
+    let nats = Nats::start(&["--config", text(known.server())]).await;
+    for arguments in [&[][..], &["--cluster-credentials", text(unknown.user())]] {
+        let said = refused(&[&["--cluster", &nats.url()], arguments].concat()).await;
+        assert!(said.contains("authorization violation"), "{said}");
+    }
+    let host = node(&nats.url()).argument("--cluster-credentials").argument(text(known.user()));
+    let host = host.start().await;
+    host.metric_reaches("wshost_cluster_connected", &[], 1).await;
+}
+
+#[tokio::test]
 async fn what_is_mistyped_is_said() {
     for (arguments, part) in [
         (&["--cluster", "ws://here:1"][..], "ws:// is not spoken"),
         (&["--cluster", "nats://u:p@here:1:2"], "give nats://HOST:PORT"),
-        (&["--cluster", "nats://h", "--cluster-prefix", "a b"], "--cluster-prefix a b: give"),
+        (&["--cluster", "nats://h", "--cluster-prefix", "a.b"], "--cluster-prefix a.b: give"),
         (&["--cluster", "nats://h", "--cluster-credentials", "/nowhere"], "--cluster-credentials"),
         (&["--cluster", "nats://h", "--cluster-cert", "c"], "need each other"),
     ] {

@@ -1,7 +1,7 @@
 //! Nodes that reach each other.
 
 use serde_json::Value;
-use wshost_tests::Client;
+use wshost_tests::{Client, Nats};
 
 use crate::{has_done, know_each_other, node, nodes, open};
 
@@ -75,6 +75,32 @@ async fn the_end_of_a_connection_is_told_on_other_nodes() {
     asks_nobody(&mut a, &of_c).await;
     asks_nobody(&mut a, &format!("00000001{}", &of_b[8..])).await;
     know_each_other([&one, &other].into_iter()).await;
+}
+
+#[tokio::test]
+async fn a_call_ends_with_the_node_that_was_asked() {
+    let (_nats, [one, other]) = nodes().await;
+    let ((mut a, of_a), (mut b, of_b)) = (open(&one).await, open(&other).await);
+    let call = a.ask(format!("call:{of_b}:30000:what?")).await;
+    let call = call.strip_prefix("call-id ").expect("a call has an id").to_owned();
+    b.texts(&[&format!("call {of_a} {call} what?")]).await;
+    drop(other);
+    a.texts(&[&format!("reply {call} error unavailable no connection")]).await;
+}
+
+#[tokio::test]
+async fn who_asks_for_a_node_that_there_is_not_is_told_also_at_once() {
+    let nats = Nats::start(&[]).await;
+    let host = node(&nats.url()).start().await;
+    // It doesn't know yet which nodes there are.
+    let (mut a, of_a) = open(&host).await;
+    let nobody = format!("00000001{}", &of_a[8..]);
+    let call = a.ask(format!("call:{nobody}:30000:x")).await;
+    let call = call.strip_prefix("call-id ").expect("a call has an id").to_owned();
+    let reply = a.text().await;
+    assert_eq!(reply, format!("reply {call} error unavailable no connection"));
+    a.say(format!("monitor:{nobody}")).await;
+    assert!(a.text().await.starts_with(&format!("down {nobody} ")));
 }
 
 #[tokio::test]
