@@ -1,5 +1,7 @@
 //! NATS away, and back.
 
+use std::collections::HashSet;
+
 use wshost_tests::{Client, Host, Nats, Signal, Wire};
 
 use crate::{has_done, know_each_other, node, nodes, open};
@@ -141,4 +143,31 @@ async fn a_host_that_stood_still_takes_nobody_for_dead() {
     has_done(&mut b, "enter:room:still").await;
     a.texts(&[&format!("updated room {of_b} - still")]).await;
     assert!(one.log().lines_with(&["nothing is heard"]).is_empty());
+}
+
+#[tokio::test]
+async fn all_ends_are_told_that_were_missed_and_have_no_room_at_once() {
+    let nats = Nats::start(&[]).await;
+    let wire = Wire::to(nats.address()).await;
+    let small = |url: &str| node(url).set("cluster_queue_max_bytes=131072");
+    let (one, other) = (small(&wire.url()).start().await, small(&nats.url()).start().await);
+    know_each_other([&one, &other].into_iter()).await;
+    let (mut a, _) = open(&one).await;
+    let (mut clients, mut monitored) = (Vec::new(), HashSet::new());
+    for _ in 0..300 {
+        let (client, id) = open(&other).await;
+        has_done(&mut a, &format!("monitor:{id}")).await;
+        clients.push(client);
+        monitored.insert(id);
+    }
+    wire.cut();
+    one.metric_falls_to("wshost_cluster_connected", &[], 0).await;
+    drop(clients);
+    other.metric_falls_to("wshost_connections", &[], 0).await;
+    wire.mend();
+    while !monitored.is_empty() {
+        let told = a.text().await;
+        let id = told.strip_prefix("down ").and_then(|rest| rest.split(' ').next());
+        assert!(id.is_some_and(|id| monitored.remove(id)), "{told}");
+    }
 }

@@ -101,7 +101,7 @@ impl Book {
     /// A message to its topic, or to somebody who lives.
     fn message(&self, by: usize, topic: usize) -> String {
         let message = self.messages.fetch_add(1, SeqCst);
-        let somebody = (message % 2 == 0).then(|| {
+        let somebody = message.is_multiple_of(2).then(|| {
             let alive = lock(&self.alive);
             let others = alive.iter().filter(|(other, _)| **other != by);
             others.map(|(other, id)| (*other, id.clone())).choose(&mut rand::rng())

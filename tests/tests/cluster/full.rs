@@ -43,6 +43,25 @@ async fn what_is_too_long_for_nats_is_refused() {
 }
 
 #[tokio::test]
+async fn a_topic_that_nats_cannot_have_stays_on_its_node() {
+    let nats = Nats::start(&[]).await;
+    let large = || node(&nats.url()).set("topic_max_bytes=8192");
+    let (one, other) = (large().start().await, large().start().await);
+    know_each_other([&one, &other].into_iter()).await;
+    let ((mut a, of_a), (mut b, _)) = (open(&one).await, open(&other).await);
+    let topic = "x".repeat(4100);
+    for client in [&mut a, &mut b] {
+        has_done(client, &format!("sub:{topic};sub:short")).await;
+    }
+    a.say(format!("msg:{topic}:x")).await;
+    a.texts(&[&format!("published {topic} {of_a} x")]).await;
+    assert_eq!(one.metric("wshost_cluster_unsent_total", &[]).await, 1);
+    a.say("msg:short:y").await;
+    b.texts(&[&format!("published short {of_a} y")]).await;
+    assert!(one.log().lines_with(&["NATS is away"]).is_empty());
+}
+
+#[tokio::test]
 async fn a_full_queue_is_counted_and_no_reason_to_be_taken_for_dead() {
     let nats = Nats::start(&[]).await;
     let wire = Wire::to(nats.address()).await;
