@@ -13,6 +13,7 @@ pub mod admin;
 pub mod background;
 pub mod capabilities;
 pub mod cli;
+pub mod cluster;
 pub mod config;
 pub mod connection;
 pub mod deploy;

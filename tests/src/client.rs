@@ -128,6 +128,19 @@ impl Client {
         self.text().await
     }
 
+    /// Sends a text. False: the connection is closed, or gone.
+    pub async fn try_say(&mut self, text: &str) -> bool {
+        self.socket.send(Message::text(text)).await.is_ok()
+    }
+
+    /// The next text, whenever it comes. None: the connection is closed, or gone.
+    pub async fn try_text(&mut self) -> Option<String> {
+        match self.socket.next().await {
+            Some(Ok(Message::Text(text))) => Some(text.as_str().to_owned()),
+            _ => None,
+        }
+    }
+
     /// Sends a text, and returns the one that is the answer. None: the connection is
     /// closed, or being closed.
     pub async fn try_ask(&mut self, text: &str) -> Option<String> {

@@ -12,12 +12,14 @@
 
 mod ask;
 mod client;
+mod credentials;
 mod crowd;
 mod deflate;
 mod frame;
 mod host;
 mod log;
 mod mode;
+mod nats;
 mod paths;
 mod program;
 mod project;
@@ -32,12 +34,14 @@ use std::{future::Future, time::Duration};
 pub use self::{
     ask::Ask,
     client::{Client, Receiver, Sender},
+    credentials::Credentials,
     crowd::{Crowd, NOISE, Talk, counting, echoing},
     deflate::{Inflater, deflated},
     frame::{BINARY, CLOSE, CONTINUATION, Frame, PING, PONG, TEXT, close_payload},
     host::{Host, HostBuilder},
     log::{Log, connection_in},
     mode::{Mode, Transport},
+    nats::{Nats, Wire},
     paths::{cache, command, guest, program},
     program::{Finished, run_to_end, run_until, run_with},
     project::Project,

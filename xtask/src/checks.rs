@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::{
     autobahn,
     build::{self, cargo, run},
-    deny, fuzz, promtool, python,
+    debian, deny, fuzz, python,
 };
 
 /// Runs all checks and tests, the quick ones first.
@@ -16,7 +16,7 @@ pub(crate) fn all() -> Result<()> {
     build::guests()?;
     build::host()?;
     let python = python::environment()?;
-    let promtool = promtool::program()?;
+    let (promtool, nats_server) = (debian::promtool()?, debian::nats_server()?);
     // One profile for everything: the compiler in the host is built once.
     run(&mut cargo(&[
         "clippy",
@@ -33,6 +33,7 @@ pub(crate) fn all() -> Result<()> {
     run(cargo(&["test", "--release", "--workspace", "--locked"])
         .env("WSHOST_TEST_PYTHON", python)
         .env("WSHOST_TEST_PROMTOOL", promtool)
+        .env("WSHOST_TEST_NATS_SERVER", nats_server)
         // Most of a test is waiting.
         .env("RUST_TEST_THREADS", "6"))?;
     fuzz::fuzz(&fuzz::targets()?, fuzz::SHORT)?;

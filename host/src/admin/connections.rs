@@ -12,7 +12,7 @@ use tokio::{
 
 use super::{Admin, Asked, Problem, Reply};
 use crate::{
-    messaging::{ConnectionId, Details, Hub, Mailbox, Question},
+    messaging::{ConnectionId, Details, Hub, Mailbox, NodeId, Question},
     websocket::{CloseCode, CloseFrame},
 };
 
@@ -161,7 +161,15 @@ async fn ask(members: Vec<Member>, topics: bool) -> Vec<Connection> {
 }
 
 fn no_connection(asked: &Asked) -> Problem {
-    let detail = format!("there is no connection `{}`", asked.parameter("id"));
+    let id = asked.parameter("id");
+    let detail = match id.parse().map(ConnectionId::node) {
+        Ok(node) if node != NodeId::this() => format!(
+            "there is no connection `{id}` here: it is on node {node}, and this is {}; ask that \
+             host",
+            NodeId::this()
+        ),
+        _ => format!("there is no connection `{id}`"),
+    };
     Problem::new(StatusCode::NOT_FOUND, detail)
 }
 

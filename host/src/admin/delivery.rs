@@ -66,6 +66,10 @@ impl Admin {
             Delivery::Frame(content) => messaging::Content::Frame(content.frame(config)?),
             Delivery::Message(content) => messaging::Content::Message(content.payload(config)?),
         };
+        if current.hub.is_too_long(None, content.len_bytes()) {
+            let detail = "it is too long for NATS to bring to other nodes (max_payload)";
+            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
+        }
         let publication = Publication { topic, from: None, to_self: true, content };
         let Published { delivered, dropped } = current.hub.publish(&publication).await;
         Reply::json(&Delivered { delivered, dropped })

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use tokio::{net::TcpListener, signal::unix::Signal};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -15,6 +15,7 @@ use super::{
 use crate::{
     admin::{Admin, Token},
     background,
+    cluster::{Cluster, ClusterOptions},
     config::{Config, Configuration, HostKeys},
     deploy::{self, Deployments, Reloader},
     hibernation::{Settings, SnapshotStore, Spill},
@@ -68,7 +69,10 @@ async fn host(
     let keys = configuration.keys().clone();
     let config = Arc::new(configuration.host().clone());
     let snapshots = snapshots(keys.spill.clone(), &config)?;
-    let sites = Sites::new(Common::new(&config, snapshots, files::sockets_max(&config)));
+    let Some(cluster) = signals.unless(cluster(&keys, &config)).await else { return Ok(()) };
+    let cluster = cluster?;
+    let common = Common::new(&config, snapshots, files::sockets_max(&config));
+    let sites = Sites::new(Common { cluster: cluster.clone(), ..common });
     let token = Token::find(keys.admin_token_file.as_deref())?;
     let admin = Admin::new(sites.clone(), reloader.clone(), log.clone(), token, config.clone());
     let internal = Internal::new(metrics.clone(), admin);
@@ -102,10 +106,33 @@ async fn host(
     signals.unless(serving).await;
     internal.set_ready(false);
     stop(&host, &config, &mut signals, &notify).await;
+    if let Some(cluster) = cluster {
+        cluster.leave().await;
+    }
     if let Some(traces) = traces {
         signals.unless(traces.shut_down()).await;
     }
     Ok(())
+}
+
+/// The way to the other nodes, if there is one.
+async fn cluster(keys: &HostKeys, config: &Arc<Config>) -> Result<Option<Arc<Cluster>>> {
+    if keys.cluster.is_empty() {
+        return Ok(None);
+    }
+    let identity = match (&keys.cluster_cert, &keys.cluster_key) {
+        (Some(certificate), Some(key)) => Some((certificate.clone(), key.clone())),
+        (None, None) => None,
+        _ => bail!("--cluster-cert and --cluster-key need each other"),
+    };
+    let options = ClusterOptions {
+        servers: keys.cluster.clone(),
+        prefix: keys.cluster_prefix.clone(),
+        credentials: keys.cluster_credentials.clone(),
+        ca: keys.cluster_ca.clone(),
+        identity,
+    };
+    Cluster::connect(&options, config.clone()).await.map(Some)
 }
 
 /// Ends all connections; a second signal cuts them off.

@@ -163,7 +163,7 @@ host_keys! {
     /// nobody.
     admin_token_file: Option<PathBuf> = None, "FILE";
     /// What to log: a level, or levels by target as in `info,guest=debug`.
-    log: String = "info".into(), "FILTER", live;
+    log: String = "info,async_nats=warn".into(), "FILTER", live;
     /// How lines of the log are written: `auto` is text on a terminal, else JSON.
     log_format: LogFormat = LogFormat::Auto, "auto|text|json";
     /// Where compiled code is kept between runs; without it in the user's cache, the
@@ -173,6 +173,21 @@ host_keys! {
     /// take more than `spill_above_bytes`: a file without a name, which ends with the
     /// host. Without it they stay in memory.
     spill: Option<PathBuf> = None, "DIRECTORY";
+    /// The NATS servers that lead to the other nodes, as URLs: `nats://HOST:4222`, or
+    /// `tls://`, with `TOKEN@` or `USER:PASSWORD@` before the host where they ask for it.
+    /// Without one this host is alone.
+    cluster: Vec<String> = Vec::new(), "nats://HOST:PORT";
+    /// What the subjects in NATS begin with: nodes with another one don't meet.
+    cluster_prefix: String = "wshost".into(), "TOKEN";
+    /// The credentials for NATS, a file of `nsc`'s.
+    cluster_credentials: Option<PathBuf> = None, "FILE";
+    /// The authorities that may have signed the NATS servers' certificates, in place of
+    /// the system's (PEM). With it, nothing but TLS is spoken.
+    cluster_ca: Option<PathBuf> = None, "FILE";
+    /// The certificate that this host shows to NATS (PEM).
+    cluster_cert: Option<PathBuf> = None, "FILE";
+    /// The certificate's private key (PEM).
+    cluster_key: Option<PathBuf> = None, "FILE";
     /// Where the plugins are that `wshost serve` serves.
     plugins: PathBuf = "plugins".into(), "DIRECTORY";
 }

@@ -287,6 +287,15 @@ settings! {
     /// Above this many bytes of snapshots in memory, the oldest go to the spill
     /// file, where there is one (`--spill`).
     spill_above_bytes: u64 = 256 * MIB as u64, 0 => 1 << 50, host;
+    /// How many bytes of messages to other nodes wait to be sent, of each plugin, twice:
+    /// of what all nodes are told, and of all else. What is too much is dropped.
+    cluster_queue_max_bytes: u32 = 64 << 20, 128 << 10 => u32::MAX, host;
+    /// How many bytes of messages from other nodes wait to be taken, of each plugin, four
+    /// times: of what nodes publish and what others do, of what all nodes are told and
+    /// what this one is. What is too much is dropped.
+    cluster_receive_max_bytes: u32 = 64 << 20, 128 << 10 => u32::MAX, host;
+    /// How many messages from other nodes the client holds until they are counted so.
+    cluster_receive_max: usize = 16_384, 1 => 1_000_000, host;
     /// How large the spill file may get.
     spill_max_bytes: u64 = 16 * GIB as u64, 1 => 1 << 50, host;
     /// The largest file of a plugin.

@@ -143,7 +143,7 @@ impl Log {
         while let Some(oldest) = kept.entries.front()
             && beyond(oldest, kept.entries.len())
         {
-            kept.whole_after = oldest.sequence;
+            kept.whole_after = kept.whole_after.max(oldest.sequence);
             self.bytes.fetch_sub(oldest.bytes(), Relaxed);
             kept.entries.pop_front();
         }
@@ -255,6 +255,17 @@ impl History {
             kept.whole_after = sequence;
         }
         (Position { epoch: self.epoch, sequence }, subscribers())
+    }
+
+    /// Something that belongs into these histories isn't there: none is whole from before
+    /// now. That takes a number, so that it lies between what is kept.
+    pub(super) fn missed(&self) {
+        let sequence = self.last.fetch_add(1, SeqCst) + 1;
+        // Those that are made from now on begin behind it.
+        for log in &self.logs {
+            let mut kept = log.lock();
+            kept.whole_after = kept.whole_after.max(sequence);
+        }
     }
 
     /// Gives `subscribe` what a new subscriber to a topic is to get first. Nothing is

@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, OnceLock, Weak,
+        Arc, OnceLock, PoisonError, RwLock, Weak,
         atomic::{AtomicBool, Ordering::SeqCst},
     },
     time::Instant,
@@ -16,6 +16,7 @@ use dashmap::DashMap;
 use super::{
     ConnectionId, NodeId,
     history::{History, Since},
+    limits::Limits,
     mail::Mail,
     mailbox::{Left, Mailbox},
     remote::Remote,
@@ -46,6 +47,7 @@ pub struct Hub {
     /// Of those of this node's connections that have any.
     ties: DashMap<ConnectionId, Box<Tied>>,
     remote: OnceLock<Arc<dyn Remote>>,
+    limits: RwLock<Limits>,
     going_down: AtomicBool,
 }
 
@@ -77,6 +79,7 @@ impl Hub {
             watches: Watches::default(),
             ties: DashMap::new(),
             remote: OnceLock::new(),
+            limits: RwLock::default(),
             going_down: AtomicBool::new(false),
         }
     }
@@ -84,6 +87,19 @@ impl Hub {
     /// Goes by the settings of this version of the plugin from now on.
     pub fn configure(&self, tenant: &Tenant) {
         self.history.configure(tenant);
+        *self.limits.write().unwrap_or_else(PoisonError::into_inner) = Limits::of(&tenant.config);
+    }
+
+    /// What the plugin's settings allow of what comes from other nodes.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        *self.limits.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whose connections these are.
+    #[must_use]
+    pub fn node(&self) -> NodeId {
+        self.node
     }
 
     /// Reaches other nodes by this from now on.
@@ -100,6 +116,20 @@ impl Hub {
     #[must_use]
     pub fn reaches(&self, id: ConnectionId) -> bool {
         id.node() == self.node || self.remote().is_none_or(Remote::is_reachable)
+    }
+
+    /// Whether a payload is too long for other nodes, where it is for one of their
+    /// connections, or for all nodes (none).
+    #[must_use]
+    pub fn is_too_long(&self, to: Option<ConnectionId>, payload: usize) -> bool {
+        to.is_none_or(|to| to.node() != self.node)
+            && self.remote().is_some_and(|remote| payload > remote.payload_max())
+    }
+
+    /// Something may have been published on other nodes that was not heard here: who comes
+    /// back with a position from before is told of a gap.
+    pub fn missed(&self) {
+        self.history.missed();
     }
 
     /// Makes a connection known, so that it can be sent to. One that comes when
@@ -124,7 +154,7 @@ impl Hub {
     async fn untie_all(&self, id: ConnectionId, tied: Tied) {
         let Tied { ties: Ties { patterns, watched, present, names, monitored }, asked } = tied;
         for pattern in &patterns {
-            self.take_from_topics(id, pattern);
+            self.topics.remove(pattern, id);
         }
         for topic in &watched {
             self.rooms.unwatch(topic, id);
@@ -190,13 +220,7 @@ impl Hub {
     /// what was published to that before.
     pub fn subscribe(&self, mailbox: &Arc<Mailbox>, pattern: &Arc<str>, since: Since) {
         self.tie(mailbox.id, |tied| tied.ties.patterns.insert(pattern.clone()));
-        let subscribe = || {
-            self.topics.insert(pattern, mailbox.clone(), || {
-                if let Some(remote) = self.remote() {
-                    remote.subscribers(pattern);
-                }
-            });
-        };
+        let subscribe = || self.topics.insert(pattern, mailbox.clone());
         if since == Since::Now {
             return subscribe();
         }
@@ -208,7 +232,7 @@ impl Hub {
 
     /// Ends a subscription, and forgets the messages that wait because of it.
     pub fn unsubscribe(&self, mailbox: &Mailbox, pattern: &Arc<str>) {
-        self.take_from_topics(mailbox.id, pattern);
+        self.topics.remove(pattern, mailbox.id);
         self.untie(mailbox.id, |tied| {
             tied.ties.patterns.remove(pattern);
             mailbox.forget(|mail| match mail {
@@ -219,14 +243,6 @@ impl Hub {
                 }
                 _ => false,
             });
-        });
-    }
-
-    fn take_from_topics(&self, id: ConnectionId, pattern: &Arc<str>) {
-        self.topics.remove(pattern, id, || {
-            if let Some(remote) = self.remote() {
-                remote.no_subscribers(pattern);
-            }
         });
     }
 
@@ -259,6 +275,15 @@ impl Hub {
     pub fn shut_down(&self) -> Vec<Weak<Mailbox>> {
         self.going_down.store(true, SeqCst);
         self.all()
+    }
+}
+
+impl Drop for Hub {
+    /// With the plugin's connections: who serves it again is new to the other nodes.
+    fn drop(&mut self) {
+        if let Some(remote) = self.remote() {
+            remote.leave();
+        }
     }
 }
 

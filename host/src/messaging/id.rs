@@ -28,6 +28,20 @@ impl NodeId {
     }
 }
 
+impl NodeId {
+    /// As a number.
+    #[must_use]
+    pub fn to_bits(self) -> u32 {
+        self.0
+    }
+
+    /// The node of this number.
+    #[must_use]
+    pub fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+}
+
 impl fmt::Display for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:08x}", self.0)
@@ -73,6 +87,12 @@ impl ConnectionId {
         let chance = u32::from_ne_bytes(random());
         let high = u64::from(node.0) << u32::BITS | u64::from(chance);
         Self(high, u64::from_ne_bytes(random()))
+    }
+
+    /// As a number.
+    #[must_use]
+    pub fn to_bits(self) -> u128 {
+        u128::from(self.0) << u64::BITS | u128::from(self.1)
     }
 
     /// The node that has the connection, or had it.

@@ -152,6 +152,40 @@ impl Hub {
         }
     }
 
+    /// A letter was for a node that there is not: who waits for something is told.
+    pub fn bounce(&self, letter: &Letter) {
+        match *letter {
+            Letter::Monitor { by, of } => {
+                self.receive(Letter::Down { of, to: by, reason: NO_CONNECTION.into() });
+            }
+            Letter::Call { from, to, call, .. } => {
+                let answer = Err(NoAnswer::NoConnection);
+                self.receive(Letter::Reply { from: to, to: from, call, answer });
+            }
+            Letter::Direct { .. }
+            | Letter::Unwatch { .. }
+            | Letter::Reply { .. }
+            | Letter::Down { .. } => {}
+        }
+    }
+
+    /// Who monitors whom, of the connections of these nodes.
+    #[must_use]
+    pub fn monitors(&self, of_node: impl Fn(NodeId) -> bool) -> Vec<(ConnectionId, ConnectionId)> {
+        self.all_tied(|by, tied| {
+            let monitored = tied.ties.monitored.iter().filter(|of| of_node(of.node()));
+            monitored.map(|of| (by, *of)).collect()
+        })
+    }
+
+    /// Asks once more to be told when a connection ends, if that is still wanted: what
+    /// asked before, or told, may have been lost.
+    pub fn renew_monitor(&self, by: ConnectionId, of: ConnectionId) {
+        if self.untie(by, |tied| tied.ties.monitored.contains(&of)) == Some(true) {
+            self.post(Letter::Monitor { by, of });
+        }
+    }
+
     /// A node can't be reached any more: its connections have ended, as far as can be
     /// told.
     pub async fn lost(&self, node: NodeId) {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use dashmap::Entry;
+
 use super::{ConnectionId, Hub, remote::Unreachable};
 
 impl Hub {
@@ -11,19 +13,15 @@ impl Hub {
     /// Other nodes can't be asked.
     pub async fn register(&self, id: ConnectionId, name: Arc<str>) -> Result<bool, Unreachable> {
         // It is taken here first, so that no other asks for it meanwhile.
-        if *self.names.entry(name.clone()).or_insert(id) != id {
-            return Ok(false);
+        match self.names.entry(name.clone()) {
+            Entry::Occupied(owner) => return Ok(*owner.get() == id),
+            Entry::Vacant(free) => _ = free.insert(id),
         }
-        self.tie(id, |tied| {
-            if !tied.ties.names.contains(&name) {
-                tied.ties.names.push(name.clone());
-            }
-        });
+        self.tie(id, |tied| tied.ties.names.push(name.clone()));
         let Some(remote) = self.remote() else { return Ok(true) };
         let claimed = remote.claim(name.clone(), id).await;
         if claimed != Ok(true) {
-            self.untie(id, |tied| tied.ties.names.retain(|other| *other != name));
-            self.names.remove(&name);
+            self.unregister(id, &name);
         }
         claimed
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::task::consume_budget;
 
 use super::{
-    ConnectionId, Hub,
+    ConnectionId, Hub, TooLarge,
     history::Position,
     mail::Mail,
     mailbox::{Left, Mailbox},
@@ -87,8 +87,19 @@ impl Hub {
         self.publish_here(publication).await
     }
 
-    /// Publishes to the subscribers of this node.
-    pub async fn publish_here(&self, publication: &Publication) -> Published {
+    /// Publishes to the subscribers of this node what was published elsewhere.
+    ///
+    /// # Errors
+    /// It is more than the plugin's settings allow here.
+    pub async fn publish_from_elsewhere(
+        &self,
+        publication: &Publication,
+    ) -> Result<Published, TooLarge> {
+        self.limits().check(publication)?;
+        Ok(self.publish_here(publication).await)
+    }
+
+    async fn publish_here(&self, publication: &Publication) -> Published {
         let topic = &publication.topic;
         let Some(log) = self.history.log(topic) else {
             return self.fan_out(publication, None, self.topics.matching(topic)).await;

@@ -84,6 +84,20 @@ impl Letter {
             Self::Monitor { of, .. } | Self::Unwatch { of, .. } => *of,
         }
     }
+
+    /// How long the payload is that it has, if any.
+    #[must_use]
+    pub fn payload_len(&self) -> usize {
+        match self {
+            Self::Direct { payload, .. }
+            | Self::Call { payload, .. }
+            | Self::Reply { answer: Ok(payload), .. } => payload.len(),
+            Self::Monitor { .. }
+            | Self::Unwatch { .. }
+            | Self::Reply { .. }
+            | Self::Down { .. } => 0,
+        }
+    }
 }
 
 /// A change in who is present, on whichever node.
@@ -107,27 +121,25 @@ pub trait Remote: fmt::Debug + Send + Sync {
     /// when it is asked for.
     fn is_reachable(&self) -> bool;
 
+    /// The longest payload that can be brought to other nodes. What is longer is
+    /// refused when it is asked for.
+    fn payload_max(&self) -> usize;
+
     /// Sends to the node of the letter's receiver; in order, at most once.
     fn send(&self, letter: Letter);
 
     /// Publishes to the subscribers of all other nodes, whose hubs get it by
-    /// [`Hub::publish_here`](super::Hub::publish_here), once each; in order per
+    /// [`Hub::publish_from_elsewhere`](super::Hub::publish_from_elsewhere), once each; in order per
     /// publisher and topic.
     fn publish(&self, publication: &Publication);
-
-    /// This node has subscribers to a pattern from now on. Called in order with
-    /// [`no_subscribers`](Self::no_subscribers), under a lock.
-    fn subscribers(&self, pattern: &Arc<str>);
-
-    /// This node has no subscribers to a pattern any more.
-    fn no_subscribers(&self, pattern: &Arc<str>);
 
     /// Tells all other nodes, whose hubs get it by
     /// [`Hub::present_elsewhere`](super::Hub::present_elsewhere).
     fn attendance(&self, attendance: &Attendance);
 
     /// Gives a connection of this node a name, if no node has it: true where the
-    /// connection has it then. One whose call is cut short is released too.
+    /// connection has it then. Whatever comes of it, the name is to be
+    /// [released](Self::release) if it isn't wanted any more.
     fn claim(&self, name: Arc<str>, id: ConnectionId) -> BoxFuture<'_, Result<bool, Unreachable>>;
 
     /// Takes a name back.
@@ -135,4 +147,7 @@ pub trait Remote: fmt::Debug + Send + Sync {
 
     /// Whose name it is on other nodes.
     fn find(&self, name: Arc<str>) -> BoxFuture<'_, Result<Option<ConnectionId>, Unreachable>>;
+
+    /// Tells the other nodes that this one goes, and nothing after that.
+    fn leave(&self);
 }

@@ -25,7 +25,7 @@ impl names::Host for State {
             // It was noted that it has the name.
             let _ = self.ledger.unregister(&self.tenant, &name);
         }
-        Ok(Ok(registered?))
+        Ok(registered.map_err(Error::from))
     }
 
     async fn unregister(&mut self, name: String) -> Result<Result<bool, Error>> {

@@ -18,6 +18,7 @@ use super::{
     spread,
 };
 use crate::{
+    cluster::Cluster,
     config::{Config, OnDeploy},
     connection::{Places, Shared, Successor},
     hibernation::{Slots, SnapshotStore},
@@ -41,6 +42,8 @@ pub struct Common {
     pub snapshots: Arc<SnapshotStore>,
     /// How many connections there are.
     pub places: Arc<Places>,
+    /// The other nodes, if there are any to be reached.
+    pub cluster: Option<Arc<Cluster>>,
 }
 
 impl Common {
@@ -51,6 +54,7 @@ impl Common {
             slots: Slots::new(usize::try_from(config.instances_max).unwrap_or(usize::MAX)),
             snapshots: Arc::new(snapshots),
             places: Places::new(config, sockets_max),
+            cluster: None,
         }
     }
 }
@@ -66,7 +70,7 @@ struct Inside {
     sites: BTreeMap<Arc<str>, Site>,
     routes: Routes<Arc<Shared>>,
     /// The hubs of plugins that are served no more, while they have connections.
-    removed: Vec<(Arc<str>, Weak<Hub>)>,
+    removed: BTreeMap<Arc<str>, Weak<Hub>>,
 }
 
 /// One plugin.
@@ -170,16 +174,24 @@ impl Sites {
         if older.len() >= plugin.tenant.config.versions_max {
             return Err(DeployError::Versions(older.len()));
         }
-        let hub = older.last().map_or_else(Arc::default, |before| before.hub.clone());
+        let known = older.last().map(|before| before.hub.clone());
+        // One that is served again reaches those that it left.
+        let known = known.or_else(|| inside.removed.get(&name).and_then(Weak::upgrade));
+        let is_new = known.is_none();
+        let hub = known.unwrap_or_default();
         let current = self.shared(plugin, hub);
         let versions = older.iter().chain([&current]).map(Arc::downgrade).collect();
         let site = Site { patterns: patterns.into(), current: current.clone(), versions };
         let mut sites = inside.sites.clone();
-        sites.insert(name, site);
+        sites.insert(name.clone(), site);
         let routes = routes(&sites)?;
         (inside.sites, inside.routes) = (sites, routes);
+        inside.removed.remove(&name);
         drop(inside);
         current.hub.configure(&current.plugin.tenant);
+        if let Some(cluster) = self.common.cluster.as_ref().filter(|_| is_new) {
+            cluster.join(&name, &current.hub);
+        }
         match current.config.on_deploy {
             // Who was to move moves all the same, to where it was to.
             OnDeploy::Keep => {}
@@ -199,8 +211,8 @@ impl Sites {
         let Some(site) = inside.sites.remove(name) else { return false };
         // Fewer routes can't contradict each other.
         inside.routes = routes(&inside.sites).unwrap_or_default();
-        inside.removed.retain(|(_, hub)| hub.strong_count() > 0);
-        inside.removed.push((name.into(), Arc::downgrade(&site.current.hub)));
+        inside.removed.retain(|_, hub| hub.strong_count() > 0);
+        inside.removed.insert(name.into(), Arc::downgrade(&site.current.hub));
         drop(inside);
         drain(&site.versions(), &site.current);
         true
@@ -240,7 +252,7 @@ impl Sites {
     }
 
     fn shared(&self, plugin: Plugin, hub: Arc<Hub>) -> Arc<Shared> {
-        let Common { slots, snapshots, places } = self.common.clone();
+        let Common { slots, snapshots, places, .. } = self.common.clone();
         let config = plugin.tenant.config.clone();
         Arc::new(Shared {
             plugin,

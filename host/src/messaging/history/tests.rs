@@ -145,3 +145,22 @@ fn topics_of_which_nothing_is_kept_take_no_room() {
     }
     assert!(history.logs.len() > LOGS_MIN);
 }
+
+#[test]
+fn what_was_missed_is_told() {
+    let ((history, log), now) = (history(&[], 2, None), Instant::now());
+    let before = keep(&history, &log, "1", now);
+    history.missed();
+    let behind = keep(&history, &log, "2", now);
+    let past = |topic, position| past(&history, topic, Since::After(position), now);
+    assert_eq!(past("a.b", before), (these(&["2"]), true));
+    assert_eq!(past("a.b", behind), (vec![], false));
+    // Also of topics that nothing is known of.
+    assert_eq!(past("a.c", before), (vec![], true));
+    // What is dropped later makes nothing whole.
+    history.missed();
+    keep(&history, &log, "3", now);
+    let last = keep(&history, &log, "4", now);
+    assert_eq!(past("a.b", behind), (these(&["3", "4"]), true));
+    assert_eq!(past("a.b", last), (vec![], false));
+}

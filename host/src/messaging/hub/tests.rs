@@ -38,6 +38,9 @@ fn message(topic: &str, from: Option<ConnectionId>) -> Publication {
     Publication { topic: topic.into(), from, to_self: true, content }
 }
 
+/// Of what can be brought to another node.
+const PAYLOAD_MAX: usize = 100;
+
 /// Two nodes, and what goes between them once it is [carried](Pair::carry).
 struct Pair {
     hubs: [Arc<Hub>; 2],
@@ -49,6 +52,7 @@ struct Wire {
     cut: AtomicBool,
     under_way: Mutex<Vec<(NodeId, Parcel)>>,
     names: Mutex<BTreeMap<Arc<str>, ConnectionId>>,
+    left: Mutex<Vec<NodeId>>,
 }
 
 #[derive(Clone, Debug)]
@@ -80,6 +84,10 @@ impl Remote for End {
         !self.wire().cut.load(SeqCst)
     }
 
+    fn payload_max(&self) -> usize {
+        PAYLOAD_MAX
+    }
+
     fn send(&self, letter: Letter) {
         self.put(Parcel::Letter(letter));
     }
@@ -87,10 +95,6 @@ impl Remote for End {
     fn publish(&self, publication: &Publication) {
         self.put(Parcel::Publication(publication.clone()));
     }
-
-    fn subscribers(&self, _: &Arc<str>) {}
-
-    fn no_subscribers(&self, _: &Arc<str>) {}
 
     fn attendance(&self, attendance: &Attendance) {
         self.put(Parcel::Attendance(attendance.clone()));
@@ -104,13 +108,23 @@ impl Remote for End {
         Box::pin(async move { answer })
     }
 
-    fn release(&self, name: &Arc<str>, _: ConnectionId) {
-        self.wire().names.lock().unwrap().remove(name);
+    fn release(&self, name: &Arc<str>, id: ConnectionId) {
+        let wire = self.wire();
+        let mut names = wire.names.lock().unwrap();
+        if names.get(name) == Some(&id) {
+            names.remove(name);
+        }
     }
 
     fn find(&self, name: Arc<str>) -> BoxFuture<'_, Result<Option<ConnectionId>, Unreachable>> {
         let found = self.wire().names.lock().unwrap().get(&name).copied();
         Box::pin(async move { Ok(found) })
+    }
+
+    fn leave(&self) {
+        if let Some(wire) = self.wire.upgrade() {
+            wire.left.lock().unwrap().push(self.node);
+        }
     }
 }
 
@@ -135,7 +149,9 @@ impl Pair {
                 let hub = self.hubs.iter().find(|hub| hub.node != from).unwrap();
                 match parcel {
                     Parcel::Letter(letter) => hub.receive(letter),
-                    Parcel::Publication(publication) => _ = hub.publish_here(&publication).await,
+                    Parcel::Publication(publication) => {
+                        let _ = hub.publish_from_elsewhere(&publication).await;
+                    }
                     Parcel::Attendance(attendance) => hub.present_elsewhere(attendance).await,
                 }
             }
@@ -372,6 +388,20 @@ async fn topics_names_and_presence_are_of_all_nodes() {
 }
 
 #[tokio::test]
+async fn who_has_a_name_keeps_it_by_asking_again() {
+    let pair = Pair::new();
+    let [here, there] = &pair.hubs;
+    let (a, b) = (member(here), member(there));
+    assert_eq!(here.register(a.id, "ann".into()).await, Ok(true));
+    pair.wire.cut.store(true, SeqCst);
+    assert_eq!(here.register(a.id, "ann".into()).await, Ok(true));
+    pair.wire.cut.store(false, SeqCst);
+    assert_eq!(there.register(b.id, "ann".into()).await, Ok(false));
+    here.leave(a.id, "").await;
+    assert_eq!(there.register(b.id, "ann".into()).await, Ok(true));
+}
+
+#[tokio::test]
 async fn with_a_node_all_of_it_is_gone() {
     let pair = Pair::new();
     let [here, there] = &pair.hubs;
@@ -404,6 +434,75 @@ async fn without_a_way_to_other_nodes_it_is_said() {
     assert!(here.reaches(a.id) && !here.reaches(b.id));
     assert_eq!(here.register(a.id, "ann".into()).await, Err(Unreachable));
     assert!(here.names.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_too_long_for_other_nodes_is_known() {
+    let pair = Pair::new();
+    let [here, there] = &pair.hubs;
+    let (a, b) = (member(here), member(there));
+    assert!(
+        here.is_too_long(Some(b.id), PAYLOAD_MAX + 1) && here.is_too_long(None, PAYLOAD_MAX + 1)
+    );
+    assert!(!here.is_too_long(Some(b.id), PAYLOAD_MAX));
+    assert!(!here.is_too_long(Some(a.id), PAYLOAD_MAX + 1));
+    assert!(!Hub::default().is_too_long(None, PAYLOAD_MAX + 1));
+}
+
+#[tokio::test]
+async fn what_comes_from_elsewhere_is_within_the_limits() {
+    let mut config = Config::default();
+    config.set("topic_max_bytes=5").unwrap();
+    config.set("topic_tokens_max=2").unwrap();
+    config.set("payload_max_bytes=3").unwrap();
+    let hub = Hub::default();
+    hub.configure(&Tenant::test(config));
+    let a = member(&hub);
+    hub.subscribe(&a, &">".into(), Since::Now);
+    let publish = async |topic, payload| {
+        let content = Content::Message(bytes(payload));
+        let publication = Publication { content, ..message(topic, None) };
+        hub.publish_from_elsewhere(&publication).await.is_ok()
+    };
+    assert!(publish("ab.cd", "xyz").await && a.take_mail().is_some());
+    for (topic, payload) in [("ab.cde", "x"), ("a.b.c", "x"), ("a", "wxyz")] {
+        assert!(!publish(topic, payload).await && a.take_mail().is_none(), "{topic} {payload}");
+    }
+}
+
+#[tokio::test]
+async fn a_hub_says_that_it_goes() {
+    let pair = Pair::new();
+    let (wire, node) = (pair.wire.clone(), pair.hubs[0].node);
+    assert!(wire.left.lock().unwrap().is_empty());
+    let Pair { hubs: [here, _there], .. } = pair;
+    drop(here);
+    assert_eq!(*wire.left.lock().unwrap(), [node]);
+}
+
+#[tokio::test]
+async fn monitors_are_renewed_while_they_are_wanted() {
+    let pair = Pair::new();
+    let [here, there] = &pair.hubs;
+    let (a, b, c) = (member(here), member(there), member(there));
+    here.monitor(a.id, b.id);
+    here.monitor(a.id, c.id);
+    pair.wire.under_way.lock().unwrap().clear();
+    let mut monitors = here.monitors(|node| node == there.node);
+    monitors.sort();
+    let mut both = vec![(a.id, b.id), (a.id, c.id)];
+    both.sort();
+    assert_eq!(monitors, both);
+    here.demonitor(&a, c.id);
+    for (by, of) in monitors {
+        here.renew_monitor(by, of);
+    }
+    pair.carry().await;
+    there.leave(b.id, "closed").await;
+    there.leave(c.id, "closed").await;
+    pair.carry().await;
+    assert!(matches!(a.take_mail(), Some(Mail::Down { id, .. }) if id == b.id));
+    assert!(a.take_mail().is_none());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Alarm, Effect, Ledger, duration};
+use super::{Alarm, Effect, Ledger, Seat, duration};
 use crate::{
     config::Config,
     messaging::{
@@ -21,6 +21,10 @@ use crate::{
     websocket::{PayloadTooLong, SharedFrame},
 };
 
+/// What is said where a payload is too long for what lies between nodes: by the name of
+/// NATS's setting.
+const NODES_LIMIT: &str = "nats_max_payload";
+
 impl Ledger {
     /// Asks for a message to one connection.
     pub(in crate::sandbox) fn send(
@@ -30,7 +34,7 @@ impl Ledger {
         payload: Vec<u8>,
     ) -> Result<(), Error> {
         self.not_in_init()?;
-        let to = self.reachable(to)?;
+        let to = self.reachable(to, payload.len())?;
         self.reserve(&tenant.config, payload.len())?;
         self.effects.push(Effect::Send { to, payload: payload.into() });
         Ok(())
@@ -43,7 +47,7 @@ impl Ledger {
         id: &str,
     ) -> Result<(), Error> {
         self.is_open()?;
-        let id = self.reachable(id)?;
+        let id = self.reachable(id, 0)?;
         if self.ties.monitored.contains(&id) {
             return Ok(());
         }
@@ -76,7 +80,7 @@ impl Ledger {
         timeout_ms: u64,
     ) -> Result<u64, Error> {
         self.is_open()?;
-        let to = self.reachable(to)?;
+        let to = self.reachable(to, payload.len())?;
         let timeout = duration("a call", timeout_ms)?;
         if self.timers.calls() >= tenant.config.calls_max {
             return Err(Error::Limit("calls_max".into()));
@@ -97,7 +101,7 @@ impl Ledger {
         payload: Vec<u8>,
     ) -> Result<(), Error> {
         self.not_in_init()?;
-        let to = self.reachable(to)?;
+        let to = self.reachable(to, payload.len())?;
         self.reserve(&tenant.config, payload.len())?;
         self.effects.push(Effect::Reply { to, call, payload: payload.into() });
         Ok(())
@@ -135,7 +139,11 @@ impl Ledger {
     ) -> Result<(), Error> {
         self.not_in_init()?;
         let topic = topic_name(&tenant.config, topic)?;
-        self.reserve(&tenant.config, content.len_bytes())?;
+        let bytes = content.len_bytes();
+        if self.seat.as_ref().is_some_and(|seat| seat.hub.is_too_long(None, bytes)) {
+            return Err(Error::Limit(NODES_LIMIT.into()));
+        }
+        self.reserve(&tenant.config, bytes)?;
         self.effects.push(Effect::Publish { topic, content, to_self });
         Ok(())
     }
@@ -187,15 +195,18 @@ impl Ledger {
         self.give_back(tenant, |ties| &mut ties.patterns, pattern, Effect::Unsubscribe)
     }
 
-    /// The connection of this id, if something can be given to its node now.
-    fn reachable(&self, id: &str) -> Result<ConnectionId, Error> {
+    /// The connection of this id, if a payload of this length can be given to its node
+    /// now.
+    fn reachable(&self, id: &str, payload: usize) -> Result<ConnectionId, Error> {
         let id = id.parse()?;
-        match &self.seat {
-            Some(seat) if !seat.hub.reaches(id) => {
-                Err(Error::Unavailable("the connection's node".into()))
-            }
-            _ => Ok(id),
+        let Some(Seat { hub, .. }) = &self.seat else { return Ok(id) };
+        if !hub.reaches(id) {
+            return Err(Error::Unavailable("the connection's node".into()));
         }
+        if hub.is_too_long(Some(id), payload) {
+            return Err(Error::Limit(NODES_LIMIT.into()));
+        }
+        Ok(id)
     }
 }
 
