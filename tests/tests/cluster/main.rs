@@ -2,6 +2,7 @@
 
 mod away;
 mod chaos;
+mod chat;
 mod full;
 mod history;
 mod outside;
