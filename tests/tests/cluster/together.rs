@@ -29,7 +29,7 @@ async fn what_is_published_reaches_all_nodes_once() {
         b.texts(&[&format!("published {topic} {of_a} x")]).await;
     }
     has_done(&mut b, "unsub:rooms.*;unsub:rooms.1").await;
-    has_done(&mut a, &format!("pub:rooms.1:nobody;send:{}:last", b.id().await)).await;
+    has_done(&mut a, &format!("pub-others:rooms.1:nobody;send:{}:last", b.id().await)).await;
     b.texts(&[&format!("direct {of_a} last")]).await;
 }
 
