@@ -13,7 +13,10 @@ async fn host() -> Host {
     let file = directory.path().join("start.wasm");
     std::fs::write(&file, component(include_str!("start.wat"))).expect("it can be written");
     loop {
-        let host = Host::of_file(&file).set_all(&PATIENT).set("callback_time_max_ms=200");
+        // What loops has what others leave, which may be nothing for long: so it is not
+        // waited for as patiently as what others ask for.
+        let settings = ["callback_time_max_ms=200", "callback_wait_max_ms=10000"];
+        let host = Host::of_file(&file).set_all(&PATIENT).set_all(&settings);
         if let Ok(host) = tokio::spawn(host.start()).await {
             return host;
         }
