@@ -26,6 +26,7 @@ use std::{
 
 use tokio::{
     net::{TcpListener, TcpStream},
+    task::yield_now,
     time::{Instant, sleep, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -124,7 +125,12 @@ impl Host {
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, peer)) => self.serve(stream, peer),
+                Ok((stream, peer)) => {
+                    self.serve(stream, peer);
+                    // Those who have gone are to be noticed before others are told that
+                    // there is no room.
+                    yield_now().await;
+                }
                 Err(error) => {
                     self.metrics.accept_errors.inc();
                     if let Some(others) = self.accept_failed_said.say() {
