@@ -57,7 +57,7 @@ pub use tokio_rustls::rustls;
 
 /// How long an event may take before the test fails: much more than it takes on
 /// a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Awaits something that must happen.
 ///
