@@ -1,8 +1,14 @@
 //! What happens to a connection, one thing after the other.
 
-use std::task::{Context, Poll};
+use std::{
+    mem,
+    task::{Context, Poll, ready},
+};
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    task::coop::has_budget_remaining,
+};
 
 use super::{Connection, clocks::Due, effects::Owed, ending::Ending, wire::Messages};
 use crate::{
@@ -78,31 +84,53 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 self.answer(questions);
                 continue;
             }
-            if self.guest.sleeps_at_once(&self.shared.config) {
-                return Poll::Ready(Event::Rest);
-            }
-            let mut may_rest = false;
-            match self.poll_clocks(cx, room.is_some()) {
-                Poll::Ready(Due::Timer(fired)) => return Poll::Ready(Event::Timer(fired)),
-                Poll::Ready(Due::KeepAlive) => return Poll::Ready(Event::KeepAlive),
-                // What waits in the socket was sent in time: it is read first.
-                Poll::Ready(Due::Read) => {}
-                Poll::Ready(Due::Idle)
-                    if room.is_some()
-                        && self.wire.poll_read(cx, &self.shared.plugin.tenant).is_ready() => {}
-                Poll::Ready(Due::Idle) => return Poll::Ready(Event::End(Ending::Timeout)),
-                Poll::Ready(Due::Rest) => may_rest = true,
-                Poll::Pending => {}
-            }
-            match room.map_or(Poll::Pending, |_| self.poll_callback(cx)) {
-                Poll::Ready(Some(event)) => return Poll::Ready(event),
-                Poll::Ready(None) => {}
-                Poll::Pending if may_rest || self.guest.poll_pressure(cx).is_ready() => {
-                    return Poll::Ready(Event::Rest);
-                }
-                Poll::Pending => return Poll::Pending,
+            if let Some(event) = ready!(self.poll_turns(cx, room.is_some())) {
+                return Poll::Ready(event);
             }
         }
+    }
+
+    /// Whoever is next of those that wait for the handler. Of the timers that are due, and
+    /// of the messages, there may be more without end: they take turns. Ready with
+    /// nothing: there is something to write.
+    fn poll_turns(&mut self, cx: &mut Context<'_>, has_room: bool) -> Poll<Option<Event>> {
+        if self.guest.sleeps_at_once(&self.shared.config) {
+            return Poll::Ready(Some(Event::Rest));
+        }
+        if has_room
+            && mem::take(&mut self.timer_had_turn)
+            && let Poll::Ready(event) = self.poll_callback(cx)
+        {
+            return Poll::Ready(event);
+        }
+        let mut may_rest = false;
+        match self.poll_clocks(cx, has_room) {
+            Poll::Ready(Due::Timer(fired)) => {
+                self.timer_had_turn = true;
+                return Poll::Ready(Some(Event::Timer(fired)));
+            }
+            Poll::Ready(Due::KeepAlive) => return Poll::Ready(Some(Event::KeepAlive)),
+            // What waits in the socket was sent in time: it is read first.
+            Poll::Ready(Due::Read) => {}
+            Poll::Ready(Due::Idle) if has_room => {
+                if self.wire.poll_read(cx, &self.shared.plugin.tenant).is_pending() {
+                    if has_budget_remaining() {
+                        return Poll::Ready(Some(Event::End(Ending::Timeout)));
+                    }
+                    // It could not look.
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+            }
+            Poll::Ready(Due::Idle) => return Poll::Ready(Some(Event::End(Ending::Timeout))),
+            Poll::Ready(Due::Rest) => may_rest = true,
+            Poll::Pending => {}
+        }
+        let called = if has_room { self.poll_callback(cx) } else { Poll::Pending };
+        if called.is_pending() && (may_rest || self.guest.poll_pressure(cx).is_ready()) {
+            return Poll::Ready(Some(Event::Rest));
+        }
+        called
     }
 
     /// What the peer or another connection has for the handler. Ready with

@@ -62,6 +62,8 @@ pub struct Connection<S> {
     clocks: Clocks,
     /// Whether mail is next, where the peer has something as well: they take turns.
     mail_has_turn: bool,
+    /// Whether a timer was last: of those that are due there may be more without end.
+    timer_had_turn: bool,
     facts: Facts,
     seldom: Option<Box<Seldom>>,
 }
@@ -127,6 +129,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             wire,
             clocks: Clocks::default(),
             mail_has_turn: false,
+            timer_had_turn: false,
             facts,
             seldom: has_seldom.then(|| Box::new(Seldom { request, trace, ..Seldom::default() })),
         }

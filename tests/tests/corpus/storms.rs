@@ -107,6 +107,27 @@ async fn everybody_is_sent_to() {
     is_sound(&host);
 }
 
+/// Timers that are due all the time, and messages that wait all the time: the peer has
+/// its turn between them.
+#[tokio::test]
+async fn what_never_pauses() {
+    let host = host(&[]).await;
+    let storms = [
+        ("timer:1:x", "text:again;times:1000:timer:1:x"),
+        ("sub:mine;msg:mine:x", "text:again;msg:mine:x;msg:mine:y"),
+    ];
+    for (opened, info) in storms {
+        let mut client = ask(&host).opened(opened).info(info).open().await;
+        for _ in 0..200 {
+            while client.text().await != "again" {}
+        }
+        client.say("text:still here").await;
+        while client.text().await != "still here" {}
+        leave(client).await;
+    }
+    is_sound(&host);
+}
+
 /// Each message or timer asks for two more, for ever. The peer is still heard.
 #[tokio::test]
 async fn what_never_ends() {
