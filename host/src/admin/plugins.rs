@@ -108,7 +108,7 @@ impl Version {
         Self {
             digest: shared.plugin.digest.clone(),
             connections: shared.connections.load(Relaxed),
-            successor: match shared.successor() {
+            successor: match shared.succession.get() {
                 Some(Successor::Drain) => Some("drain"),
                 Some(Successor::Migrate(_)) => Some("migrate"),
                 None => (!Arc::ptr_eq(shared, current)).then_some("keep"),

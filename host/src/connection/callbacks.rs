@@ -163,7 +163,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             instance.terminate(ending.reason()).await
         })
         .await?;
-        let effects = self.guest.returned(Instant::now(), Hibernate::No);
+        let effects = self.guest.returned(Hibernate::No);
         self.effects(effects).await;
         Ok(())
     }
@@ -206,19 +206,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     }
 
     /// Carries out what a callback returned and asked for: first its frames, as
-    /// one run, then its effects, which are owed where it took long. What it asked for beside a return that is not
-    /// valid is not done, as if it had trapped.
+    /// one run, then its effects, which are owed where it took long. What it asked for
+    /// beside a return that is not valid is not done, as if it had trapped.
     async fn carry_out(
         &mut self,
         callback: &'static str,
         begun: Instant,
         outcome: Outcome,
     ) -> Result<(), Ending> {
-        self.shared.plugin.tenant.metrics.called(callback, begun.elapsed());
+        if let Some(at) = self.guest.returned_at() {
+            let took = at.saturating_duration_since(begun);
+            self.shared.plugin.tenant.metrics.called(callback, took);
+        }
         let hibernate = if outcome.hibernate { Hibernate::Asked } else { Hibernate::No };
         background::enter_with(output_bytes(&outcome.commands)).await;
         let ending = self.commands(callback, outcome.commands);
-        let effects = self.guest.returned(begun, hibernate);
+        let effects = self.guest.returned(hibernate);
         let ending = ending?;
         let owed = Owed { effects, ending };
         if !owed.effects.is_empty() && background::here() > Level::Io {

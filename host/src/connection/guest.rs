@@ -55,7 +55,7 @@ struct Awake {
     instance: Instance,
     slot: Slot,
     _counted: InState,
-    /// When its last callback was begun, and what it said. None: it can't be put
+    /// When its last callback returned, and what it said. None: it can't be put
     /// to sleep before the next one has returned.
     rest: Option<(Instant, Hibernate)>,
 }
@@ -201,11 +201,19 @@ impl Guest {
         Ok(())
     }
 
-    /// Takes what a callback asked for. It was begun `at` this time.
-    pub(super) fn returned(&mut self, at: Instant, hibernate: Hibernate) -> Vec<Effect> {
+    /// When the instance's last callback returned, if it is awake.
+    pub(super) fn returned_at(&self) -> Option<Instant> {
+        match &self.state {
+            State::Awake(awake) => Some(awake.instance.returned()),
+            State::Asleep(_) | State::Gone => None,
+        }
+    }
+
+    /// Takes what a callback asked for.
+    pub(super) fn returned(&mut self, hibernate: Hibernate) -> Vec<Effect> {
         match &mut self.state {
             State::Awake(awake) => {
-                awake.rest = Some((at, hibernate));
+                awake.rest = Some((awake.instance.returned(), hibernate));
                 awake.instance.ledger().commit(Instant::now)
             }
             State::Asleep(_) | State::Gone => Vec::new(),

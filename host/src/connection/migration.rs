@@ -34,7 +34,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// What follows from the plugin's having been replaced. One that sleeps moves at
     /// its next event.
     pub(super) fn replaced(&self) -> Option<Event> {
-        match self.shared.successor()? {
+        match self.shared.succession.get()? {
             Successor::Drain => Some(Event::End(Ending::Replaced)),
             Successor::Migrate(_) => self.guest.is_awake().then_some(Event::Replaced),
         }
@@ -45,7 +45,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if self.seldom.as_ref().is_some_and(|seldom| seldom.stays) {
             return None;
         }
-        match self.shared.successor()? {
+        match self.shared.succession.get()? {
             Successor::Migrate(to) => Some(to),
             Successor::Drain => None,
         }

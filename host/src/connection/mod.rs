@@ -42,7 +42,7 @@ pub use self::{
     options::{Options, deflate_options},
     places::{Member, Over, PeerKey, Place, Places},
     running::Running,
-    shared::{Shared, Successor},
+    shared::{Shared, Succession, Successor},
 };
 use crate::{
     background::{self, Level},
@@ -115,7 +115,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let takes_mail = options.callbacks.contains(Callbacks::INFO);
         let mailbox = Arc::new(Mailbox::new(id, shared.plugin.tenant.clone(), takes_mail));
         shared.hub.join(&mailbox);
-        if shared.successor().is_some() {
+        if shared.succession.get().is_some() {
             mailbox.replaced();
         }
         let wire = Wire::new(stream, &early, &options, agreed.as_ref(), &shared.config);

@@ -3,7 +3,10 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize},
+        atomic::{
+            AtomicBool, AtomicUsize,
+            Ordering::{Acquire, Release},
+        },
     },
     time::Duration,
 };
@@ -36,7 +39,7 @@ pub struct Shared {
     /// How many connections this version has, those that are opening or closing too.
     pub connections: AtomicUsize,
     /// What becomes of this version's connections, once it was replaced.
-    pub successor: ArcSwapOption<Successor>,
+    pub succession: Succession,
     /// Whether it was said that the handler picks no subprotocol.
     pub picks_none_said: AtomicBool,
 }
@@ -51,21 +54,35 @@ pub enum Successor {
     Migrate(Arc<Shared>),
 }
 
-impl Shared {
-    /// What becomes of its connections.
+/// Looked at with every event, and begun once, mostly never.
+#[derive(Default)]
+pub struct Succession {
+    begun: AtomicBool,
+    successor: ArcSwapOption<Successor>,
+}
+
+impl Succession {
+    /// What becomes of the version's connections. Whoever is told of it after it was
+    /// [set](Self::set) sees it.
     #[must_use]
-    pub fn successor(&self) -> Option<Successor> {
+    pub fn get(&self) -> Option<Successor> {
+        if !self.begun.load(Acquire) {
+            return None;
+        }
         self.successor.load().as_deref().cloned()
     }
 
-    /// Has its connections do this, once they look. What is drained stays so: it was to
+    /// Has the connections do this, once they look. What is drained stays so: it was to
     /// have none any more.
-    pub fn succeed(&self, successor: Successor) {
+    pub fn set(&self, successor: Successor) {
         if !matches!(self.successor.load().as_deref(), Some(Successor::Drain)) {
             self.successor.store(Some(Arc::new(successor)));
         }
+        self.begun.store(true, Release);
     }
+}
 
+impl Shared {
     /// Waits for the right to have an instance. None: there was none in
     /// `instance_wait_max_ms`, as all others are at work or can't sleep.
     pub async fn slot(&self) -> Option<Slot> {

@@ -1,7 +1,10 @@
 //! One monotonic clock for the process: what guests read, and what their
 //! callbacks are timed by.
 
-use std::{sync::LazyLock, time::Instant};
+use std::{
+    sync::LazyLock,
+    time::{Duration, Instant},
+};
 
 use wasmtime::{Result, component::Resource};
 use wasmtime_wasi::{
@@ -17,6 +20,11 @@ static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 /// Nanoseconds since the process first asked (enough for 584 years).
 pub(super) fn now_ns() -> u64 {
     u64::try_from(START.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// What [`now_ns`] said, as a time.
+pub(super) fn instant(ns: u64) -> Instant {
+    *START + Duration::from_nanos(ns)
 }
 
 /// The clock as guests have it: a guest's `Instant` means the same in every

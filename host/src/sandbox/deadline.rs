@@ -12,7 +12,7 @@ use std::{
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     task::Poll,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::time::{ClockId, clock_gettime};
@@ -105,38 +105,62 @@ impl Allowance {
 pub struct Clock {
     from_ns: AtomicU64,
     left_ns: AtomicU64,
+    stopped_ns: AtomicU64,
 }
 
 impl Clock {
     /// It begins to run, or goes on.
     fn start(&self) {
         epochs::guest_runs();
-        self.from_ns.store(thread_ns(), Relaxed);
+        self.from_ns.store(Now::read().thread_ns, Relaxed);
     }
 
     /// How long it has run since then.
-    fn ran_ns(&self) -> u64 {
-        let ran = thread_ns() - self.from_ns.load(Relaxed);
+    fn ran_ns(&self, now: Now) -> u64 {
+        let ran = now.thread_ns - self.from_ns.load(Relaxed);
         if background::here() > Level::Io { ran } else { ran.min(SLICE_MAX_NS) }
+    }
+
+    /// It has returned, or waits. Returns how long it has run since it was started.
+    fn stop(&self) -> u64 {
+        let now = Now::read();
+        self.stopped_ns.store(now.process_ns, Relaxed);
+        self.ran_ns(now)
+    }
+
+    /// When the last callback returned.
+    pub(super) fn stopped(&self) -> Instant {
+        clock::instant(self.stopped_ns.load(Relaxed))
     }
 }
 
-/// The time by which running is measured. In the background it is the thread's own:
-/// there it may have to wait for the processor at any time.
-fn thread_ns() -> u64 {
-    if background::here() == Level::Io {
-        return clock::now_ns();
+/// The time, and the one by which running is measured. In the background that is the
+/// thread's own: there it may have to wait for the processor at any time.
+#[derive(Clone, Copy)]
+struct Now {
+    process_ns: u64,
+    thread_ns: u64,
+}
+
+impl Now {
+    fn read() -> Self {
+        let process_ns = clock::now_ns();
+        let thread_ns = if background::here() == Level::Io {
+            process_ns
+        } else {
+            let time = clock_gettime(ClockId::ThreadCPUTime);
+            // Both are positive: the time that a thread ran.
+            time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
+        };
+        Self { process_ns, thread_ns }
     }
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    // Both are positive: the time that a thread ran.
-    time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
 }
 
 /// Makes each epoch interrupt the store's guest: to give way, or past the clock's
 /// deadline to trap with [`Overrun::Ran`].
 pub fn interrupt<T>(store: &mut Store<T>, clock: Arc<Clock>, allowance: Allowance) {
     store.epoch_deadline_callback(move |_| {
-        let (ran, left) = (clock.ran_ns(), clock.left_ns.load(Relaxed));
+        let (ran, left) = (clock.ran_ns(Now::read()), clock.left_ns.load(Relaxed));
         if ran >= left {
             return Err(Overrun::Ran(allowance.run_ms).into());
         }
@@ -171,7 +195,7 @@ pub async fn timed<F: Future>(
     poll_fn(|cx| {
         clock.start();
         let (polled, asked) = background::gives_way(|| call.as_mut().poll(cx));
-        let ran = clock.ran_ns();
+        let ran = clock.stop();
         metrics.ran.add_ns(ran);
         if let Poll::Ready(output) = polled {
             return Poll::Ready(Ok(output));

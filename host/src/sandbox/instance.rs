@@ -1,6 +1,6 @@
 //! One instance of a handler, and the calls into it.
 
-use std::{pin::pin, sync::Arc};
+use std::{pin::pin, sync::Arc, time::Instant};
 
 use wasmtime::{
     Store,
@@ -144,6 +144,12 @@ impl Instance {
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.store.data().limits.memory_bytes()
+    }
+
+    /// When its last callback returned.
+    #[must_use]
+    pub fn returned(&self) -> Instant {
+        self.clock.stopped()
     }
 
     /// Calls `init`.

@@ -10,7 +10,6 @@ use std::{
     time::Duration,
 };
 
-use arc_swap::ArcSwapOption;
 use thiserror::Error;
 
 use super::{
@@ -20,7 +19,7 @@ use super::{
 use crate::{
     cluster::Cluster,
     config::{Config, OnDeploy},
-    connection::{Places, Shared, Successor},
+    connection::{Places, Shared, Succession, Successor},
     hibernation::{Slots, SnapshotStore},
     messaging::{Hub, Mailbox},
     plugin::Plugin,
@@ -262,7 +261,7 @@ impl Sites {
             snapshots,
             places,
             connections: AtomicUsize::new(0),
-            successor: ArcSwapOption::empty(),
+            succession: Succession::default(),
             picks_none_said: AtomicBool::new(false),
         })
     }
@@ -287,6 +286,6 @@ fn drain(versions: &[Arc<Shared>], newest: &Shared) {
 /// Has the connections of these versions do what the successor says, over this time.
 /// Those that come later, as they were being opened, see it too.
 fn replace(versions: &[Arc<Shared>], successor: impl Fn() -> Successor, hub: &Hub, time: Duration) {
-    versions.iter().for_each(|version| version.succeed(successor()));
+    versions.iter().for_each(|version| version.succession.set(successor()));
     tokio::spawn(spread::over(time, hub.all(), Mailbox::replaced));
 }
