@@ -11,6 +11,8 @@ use super::sharded::Sharded;
 
 /// Buckets of a histogram that have an end.
 const BUCKETS: usize = 10;
+/// Behind the bucket without an end.
+const SUM: usize = BUCKETS + 1;
 
 /// What a histogram is of: whole numbers of something small.
 pub trait Scale: fmt::Debug + Default {
@@ -41,9 +43,8 @@ impl Scale for Bytes {
 /// How often which values were observed.
 #[derive(Clone, Debug, Default)]
 pub struct Histogram<S> {
-    sum: Sharded,
-    /// The last one is for what is more.
-    buckets: [Sharded; BUCKETS + 1],
+    /// Of each bucket, the last one being for what is more; and behind them the sum.
+    counters: Sharded<{ SUM + 1 }>,
     scale: PhantomData<S>,
 }
 
@@ -64,8 +65,8 @@ impl<S: Scale> Histogram<S> {
     };
 
     fn add(&self, value: u64) {
-        self.sum.add(value);
-        self.buckets[Self::ENDS.partition_point(|end| *end < value)].add(1);
+        let bucket = Self::ENDS.partition_point(|end| *end < value);
+        self.counters.add_to([(bucket, 1), (SUM, value)]);
     }
 }
 
@@ -88,9 +89,14 @@ impl<S: Scale> EncodeMetric for Histogram<S> {
         let told = |value: u64| value as f64 / S::PER_UNIT;
         let end = |index: usize| Self::ENDS.get(index).map_or(f64::INFINITY, |end| told(*end));
         let buckets: [(f64, u64); BUCKETS + 1] =
-            array::from_fn(|index| (end(index), self.buckets[index].sum()));
+            array::from_fn(|index| (end(index), self.counters.sum_of(index)));
         let count = buckets.iter().map(|(_, count)| count).sum();
-        encoder.encode_histogram::<NoLabelSet>(told(self.sum.sum()), count, &buckets, None)
+        encoder.encode_histogram::<NoLabelSet>(
+            told(self.counters.sum_of(SUM)),
+            count,
+            &buckets,
+            None,
+        )
     }
 
     fn metric_type(&self) -> MetricType {
@@ -110,9 +116,9 @@ mod tests {
     fn a_time_is_in_the_first_bucket_that_holds_it() {
         let durations = Durations::default();
         for (ns, bucket) in [(0, 0), (10_000, 0), (10_001, 1), (40_000, 1), (u64::MAX, 10)] {
-            let before = durations.buckets[bucket].sum();
+            let before = durations.counters.sum_of(bucket);
             durations.observe(Duration::from_nanos(ns));
-            assert_eq!(durations.buckets[bucket].sum(), before + 1, "{ns}");
+            assert_eq!(durations.counters.sum_of(bucket), before + 1, "{ns}");
         }
     }
 
