@@ -65,9 +65,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         if !self.options.callbacks.contains(Callbacks::OPENED) {
             return Ok(());
         }
-        let begun = Instant::now();
         let outcome = self.call("opened", false, Patience::Limited, Instance::opened).await?;
-        self.carry_out("opened", begun, outcome).await
+        self.carry_out("opened", outcome).await
     }
 
     pub(super) async fn frames(&mut self, messages: &[Message]) -> Result<(), Ending> {
@@ -76,13 +75,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
         background::enter_with(messages.iter().map(Message::len_bytes).sum()).await;
         let frames: SmallVec<[FrameParam<'_>; 1]> = messages.iter().filter_map(frame).collect();
-        let begun = self.wire.last_read();
         let outcome = self
             .call("frames", true, Patience::Limited, async |instance| {
                 instance.frames(&frames).await
             })
             .await?;
-        self.carry_out("frames", begun, outcome).await
+        self.carry_out("frames", outcome).await
     }
 
     pub(super) async fn mail(&mut self, mail: Mail) -> Result<(), Ending> {
@@ -149,11 +147,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         if !self.options.callbacks.contains(Callbacks::INFO) {
             return Ok(());
         }
-        let begun = Instant::now();
         let outcome = self
             .call("info", true, Patience::Limited, async |instance| instance.info(message).await)
             .await?;
-        self.carry_out("info", begun, outcome).await
+        self.carry_out("info", outcome).await
     }
 
     /// The last call. Its failure is logged by who asked for it.
@@ -178,7 +175,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         call: impl AsyncFnOnce(&mut Instance) -> Result<R, CallError>,
     ) -> Result<R, Ending> {
         let slept = !self.guest.is_awake();
-        let begun = self.trace().map(|_| Begun::now(slept));
+        let traced = self.trace().map(|_| Begun::now(slept));
+        // When one was called that is awake, its own clock knows.
+        let begun = slept.then(Instant::now);
         let called = {
             let Self { wire, shared, mailbox, guest, .. } = self;
             let passed_on = published.then_some(&**mailbox);
@@ -189,7 +188,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             });
             drive(wire, &shared.plugin.tenant, passed_on, called).await
         };
-        if let Some(begun) = begun {
+        if called.is_ok()
+            && let Some(times) = self.guest.times()
+        {
+            let begun = begun.unwrap_or(times.begun);
+            self.wire.was_read_by(begun);
+            let took = times.returned.saturating_duration_since(begun);
+            self.shared.plugin.tenant.metrics.called(callback, took);
+        }
+        if let Some(begun) = traced {
             self.traced(callback, begun, called.as_ref().err());
         }
         called
@@ -208,16 +215,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Carries out what a callback returned and asked for: first its frames, as
     /// one run, then its effects, which are owed where it took long. What it asked for
     /// beside a return that is not valid is not done, as if it had trapped.
-    async fn carry_out(
-        &mut self,
-        callback: &'static str,
-        begun: Instant,
-        outcome: Outcome,
-    ) -> Result<(), Ending> {
-        if let Some(at) = self.guest.returned_at() {
-            let took = at.saturating_duration_since(begun);
-            self.shared.plugin.tenant.metrics.called(callback, took);
-        }
+    async fn carry_out(&mut self, callback: &'static str, outcome: Outcome) -> Result<(), Ending> {
         let hibernate = if outcome.hibernate { Hibernate::Asked } else { Hibernate::No };
         background::enter_with(output_bytes(&outcome.commands)).await;
         let ending = self.commands(callback, outcome.commands);

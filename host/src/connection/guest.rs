@@ -29,6 +29,7 @@ use crate::{
     observe::metrics::InState,
     sandbox::{
         CallError, Effect, Instance, KeptRequest, Ledger, Phase, RestoreError, Seat, StaysAwake,
+        Times,
     },
 };
 
@@ -201,10 +202,10 @@ impl Guest {
         Ok(())
     }
 
-    /// When the instance's last callback returned, if it is awake.
-    pub(super) fn returned_at(&self) -> Option<Instant> {
+    /// When the instance's last callback was called and returned, if it is awake.
+    pub(super) fn times(&self) -> Option<Times> {
         match &self.state {
-            State::Awake(awake) => Some(awake.instance.returned()),
+            State::Awake(awake) => Some(awake.instance.times()),
             State::Asleep(_) | State::Gone => None,
         }
     }
@@ -213,7 +214,7 @@ impl Guest {
     pub(super) fn returned(&mut self, hibernate: Hibernate) -> Vec<Effect> {
         match &mut self.state {
             State::Awake(awake) => {
-                awake.rest = Some((awake.instance.returned(), hibernate));
+                awake.rest = Some((awake.instance.times().returned, hibernate));
                 awake.instance.ledger().commit(Instant::now)
             }
             State::Asleep(_) | State::Gone => Vec::new(),

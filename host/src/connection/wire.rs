@@ -124,8 +124,8 @@ pub(super) struct Wire<S> {
     peer: Peer,
     /// Whether nothing more goes out: a Close was queued, or the socket failed.
     closed: bool,
-    /// When something was last received.
-    last_read: Instant,
+    /// When something was last received. None: since this was last looked at.
+    last_read: Option<Instant>,
     /// False: the handler has stopped the reading.
     active: bool,
     /// Whether pings and pongs are handed on.
@@ -154,15 +154,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             at_hand: Some(Box::new(AtHand { input: early[..].into(), ..AtHand::default() })),
             peer: Peer::Talking,
             closed: false,
-            last_read: Instant::now(),
+            last_read: Some(Instant::now()),
             active: true,
             control_frames: options.control_frames,
         }
     }
 
     /// When something was last received.
-    pub(super) fn last_read(&self) -> Instant {
-        self.last_read
+    pub(super) fn last_read(&mut self) -> Instant {
+        *self.last_read.get_or_insert_with(Instant::now)
+    }
+
+    /// What was received was so by this time, which is as good as the time itself and
+    /// saves a look at the clock for each message.
+    pub(super) fn was_read_by(&mut self, at: Instant) {
+        self.last_read.get_or_insert(at);
     }
 
     /// Stops or resumes the reading.
@@ -280,7 +286,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             match self.poll_fill(cx, tenant) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(0)) => self.end(End::Gone),
-                Poll::Ready(Ok(len)) => (read_bytes, self.last_read) = (len, Instant::now()),
+                Poll::Ready(Ok(len)) => (read_bytes, self.last_read) = (len, None),
                 Poll::Ready(Err(error)) => self.end(End::Io(error)),
             }
         }
@@ -320,7 +326,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     pub(super) fn resume(&mut self) {
         if let Some(rate) = &mut self.rate {
             rate.resume();
-            self.last_read = Instant::now();
+            self.last_read = None;
         }
     }
 
@@ -328,7 +334,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     fn count(&mut self, frames: u64, bytes: usize, tenant: &Tenant) {
         let config = &tenant.config;
         if let Some(rate) = &mut self.rate
-            && let Some(setting) = rate.take(self.last_read, frames, bytes, config)
+            && let now = *self.last_read.get_or_insert_with(Instant::now)
+            && let Some(setting) = rate.take(now, frames, bytes, config)
         {
             tenant.limit(setting);
             if config.rate_policy == RatePolicy::Close && self.is_talking() {
@@ -460,6 +467,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             if !has_room || self.poll_read(cx, tenant).is_pending() {
                 return;
             }
+            // Not by the time that the callback was called.
+            self.last_read();
             // They may wait for long, and each would keep the buffer it was read with.
             let small = |message: &&mut Message| message.len_bytes() < DETACHED_MAX_BYTES;
             self.at_hand().inbox.range_mut(before..).filter(small).for_each(Message::detach);
@@ -486,7 +495,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             }
         }
         if before > tenant.config.send_queue_high_bytes && self.queued_bytes() < before {
-            self.last_read = Instant::now();
+            self.last_read = None;
         }
         self.tell_queued(tenant);
     }

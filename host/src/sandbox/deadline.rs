@@ -9,7 +9,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     task::Poll,
     time::{Duration, Instant},
@@ -34,7 +34,7 @@ const SLICE_MIN_NS: u64 = 250_000;
 const SHARE_NS: u64 = 10_000_000;
 /// The longest that it can run there at once, as an epoch ends before. If more time
 /// has passed, the system had the thread wait.
-const SLICE_MAX_NS: u64 = 2_000_000;
+const SLICE_MAX_NS: u64 = epochs::LONG_NS + 1_000_000;
 
 /// A callback was cut short.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -105,54 +105,76 @@ impl Allowance {
 pub struct Clock {
     from_ns: AtomicU64,
     left_ns: AtomicU64,
+    /// Whether it took long the last time that it ran with the sockets: by the process's
+    /// clock, by which it may have waited for the processor. It is seen this time.
+    is_watched: AtomicBool,
+    begun_ns: AtomicU64,
     stopped_ns: AtomicU64,
+}
+
+/// When the last callback of an instance was called, and when it returned.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// When it was called.
+    pub begun: Instant,
+    /// When it returned.
+    pub returned: Instant,
 }
 
 impl Clock {
     /// It begins to run, or goes on.
-    fn start(&self) {
+    fn start(&self, first: bool) {
         epochs::guest_runs();
-        self.from_ns.store(Now::read().thread_ns, Relaxed);
+        let now = clock::now_ns();
+        self.from_ns.store(self.running_ns(now), Relaxed);
+        if first {
+            self.begun_ns.store(now, Relaxed);
+        }
     }
 
-    /// How long it has run since then.
-    fn ran_ns(&self, now: Now) -> u64 {
-        let ran = now.thread_ns - self.from_ns.load(Relaxed);
-        if background::here() > Level::Io { ran } else { ran.min(SLICE_MAX_NS) }
+    /// The time by which running is measured now. That of the process is at hand; the
+    /// thread's own takes a system call, and is read where others have the processor for
+    /// long: in the background.
+    fn running_ns(&self, now_ns: u64) -> u64 {
+        if !self.is_by_thread() {
+            return now_ns;
+        }
+        let time = clock_gettime(ClockId::ThreadCPUTime);
+        // Both are positive: the time that a thread ran.
+        time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
+    }
+
+    fn is_by_thread(&self) -> bool {
+        background::here() > Level::Io || self.is_watched.load(Relaxed)
+    }
+
+    /// How long it has run since it was started.
+    fn ran_ns(&self, now_ns: u64) -> u64 {
+        let ran = self.running_ns(now_ns) - self.from_ns.load(Relaxed);
+        if !self.is_by_thread() {
+            return ran.min(SLICE_MAX_NS);
+        }
+        if ran > epochs::SHORT_NS {
+            epochs::guest_ran_long();
+        }
+        ran
     }
 
     /// It has returned, or waits. Returns how long it has run since it was started.
     fn stop(&self) -> u64 {
-        let now = Now::read();
-        self.stopped_ns.store(now.process_ns, Relaxed);
-        self.ran_ns(now)
+        let now = clock::now_ns();
+        self.stopped_ns.store(now, Relaxed);
+        let ran = self.ran_ns(now);
+        if background::here() == Level::Io {
+            self.is_watched.store(ran > epochs::SHORT_NS, Relaxed);
+        }
+        ran
     }
 
-    /// When the last callback returned.
-    pub(super) fn stopped(&self) -> Instant {
-        clock::instant(self.stopped_ns.load(Relaxed))
-    }
-}
-
-/// The time, and the one by which running is measured. In the background that is the
-/// thread's own: there it may have to wait for the processor at any time.
-#[derive(Clone, Copy)]
-struct Now {
-    process_ns: u64,
-    thread_ns: u64,
-}
-
-impl Now {
-    fn read() -> Self {
-        let process_ns = clock::now_ns();
-        let thread_ns = if background::here() == Level::Io {
-            process_ns
-        } else {
-            let time = clock_gettime(ClockId::ThreadCPUTime);
-            // Both are positive: the time that a thread ran.
-            time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
-        };
-        Self { process_ns, thread_ns }
+    /// Of the last callback, once it has returned.
+    pub(super) fn times(&self) -> Times {
+        let at = |ns: &AtomicU64| clock::instant(ns.load(Relaxed));
+        Times { begun: at(&self.begun_ns), returned: at(&self.stopped_ns) }
     }
 }
 
@@ -160,7 +182,7 @@ impl Now {
 /// deadline to trap with [`Overrun::Ran`].
 pub fn interrupt<T>(store: &mut Store<T>, clock: Arc<Clock>, allowance: Allowance) {
     store.epoch_deadline_callback(move |_| {
-        let (ran, left) = (clock.ran_ns(Now::read()), clock.left_ns.load(Relaxed));
+        let (ran, left) = (clock.ran_ns(clock::now_ns()), clock.left_ns.load(Relaxed));
         if ran >= left {
             return Err(Overrun::Ran(allowance.run_ms).into());
         }
@@ -193,7 +215,7 @@ pub async fn timed<F: Future>(
     clock.left_ns.store(allowance.run_ns(), Relaxed);
     let mut suspended: Option<Suspended<'_>> = None;
     poll_fn(|cx| {
-        clock.start();
+        clock.start(suspended.is_none());
         let (polled, asked) = background::gives_way(|| call.as_mut().poll(cx));
         let ran = clock.stop();
         metrics.ran.add_ns(ran);
@@ -226,5 +248,34 @@ impl Suspended<'_> {
     fn new(allowance: Allowance) -> Self {
         let wait = Duration::from_millis(allowance.wait_ms);
         Self { deadline: Box::pin(tokio::time::sleep(wait)), share: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As if it had begun so long ago.
+    fn ran(clock: &Clock, ns: u64) -> u64 {
+        clock.start(true);
+        clock.from_ns.fetch_sub(ns, Relaxed);
+        clock.stop()
+    }
+
+    #[test]
+    fn what_takes_long_by_the_clock_is_looked_at_closely() {
+        let clock = Clock::default();
+        // There must have been so much time.
+        while clock::now_ns() < SLICE_MAX_NS + epochs::SHORT_NS {}
+        assert!(ran(&clock, 0) < SLICE_MAX_NS && !clock.is_by_thread());
+        assert_eq!(ran(&clock, SLICE_MAX_NS), SLICE_MAX_NS);
+        assert!(clock.is_by_thread());
+        // By the thread's own time it takes long as well.
+        while clock.running_ns(0) <= epochs::SHORT_NS {}
+        assert!(ran(&clock, epochs::SHORT_NS) > epochs::SHORT_NS);
+        assert!(clock.is_by_thread());
+        // But not this time.
+        ran(&clock, 0);
+        assert!(!clock.is_by_thread());
     }
 }

@@ -1,10 +1,14 @@
 //! The clock that interrupts guests: a thread that counts the engines' epochs,
 //! for as long as there are guests that run.
+//!
+//! Each epoch that ends takes a processor from whoever has it, which costs a busy host
+//! three per cent of its messages where epochs are [`SHORT`]. So they are only while
+//! callbacks take long; as long as none does, they are [`LONG`].
 
 use std::{
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering::SeqCst},
+        atomic::{AtomicBool, Ordering::Relaxed, Ordering::SeqCst},
     },
     thread::{self, Thread},
     time::Duration,
@@ -12,17 +16,26 @@ use std::{
 
 use wasmtime::{Engine, EngineWeak, Result, error::Context as _};
 
-/// The time between two epochs: the longest a guest runs before others have their
-/// turn.
-const EPOCH: Duration = Duration::from_millis(1);
+/// The longest a guest runs before others have their turn, where callbacks take long. One
+/// that has run for longer takes long.
+pub(super) const SHORT_NS: u64 = 1_000_000;
+const SHORT: Duration = Duration::from_nanos(SHORT_NS);
 
-/// After so many without a guest that runs, the thread rests.
-const EPOCHS_IDLE: u32 = 100;
+/// The longest that the first one runs which takes long.
+pub(super) const LONG_NS: u64 = 5_000_000;
+const LONG: Duration = Duration::from_nanos(LONG_NS);
+
+/// For how long epochs are short after a callback that took long.
+const ALERT: Duration = Duration::from_secs(1);
+
+/// After such a time without a guest that runs, the thread rests.
+const IDLE: Duration = Duration::from_millis(100);
 
 /// One for the process.
 static EPOCHS: Epochs = Epochs {
     counted: Mutex::new(Counted { engines: Vec::new(), thread: None }),
     ran: AtomicBool::new(false),
+    ran_long: AtomicBool::new(false),
     resting: AtomicBool::new(false),
 };
 
@@ -30,6 +43,8 @@ struct Epochs {
     counted: Mutex<Counted>,
     /// Whether a guest began to run, or went on, in this epoch.
     ran: AtomicBool,
+    /// Whether one did for long.
+    ran_long: AtomicBool,
     /// Whether the thread rests, or is about to.
     resting: AtomicBool,
 }
@@ -65,15 +80,21 @@ pub(super) fn guest_runs() {
     }
 }
 
+/// A callback has run for more than [`SHORT_NS`].
+pub(super) fn guest_ran_long() {
+    EPOCHS.ran_long.store(true, Relaxed);
+}
+
 impl Epochs {
     fn counted(&self) -> std::sync::MutexGuard<'_, Counted> {
         self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn run(&self) {
-        let mut idle = 0;
+        let (mut idle, mut alert) = (Duration::ZERO, Duration::ZERO);
         loop {
-            thread::sleep(EPOCH);
+            let epoch = if alert.is_zero() { LONG } else { SHORT };
+            thread::sleep(epoch);
             self.counted().engines.retain(|engine| match engine.upgrade() {
                 Some(engine) => {
                     engine.increment_epoch();
@@ -81,10 +102,12 @@ impl Epochs {
                 }
                 None => false,
             });
-            idle = if self.ran.swap(false, SeqCst) { 0 } else { idle + 1 };
-            if idle >= EPOCHS_IDLE {
+            let ran_long = self.ran_long.swap(false, Relaxed);
+            alert = if ran_long { ALERT } else { alert.saturating_sub(epoch) };
+            idle = if self.ran.swap(false, SeqCst) { Duration::ZERO } else { idle + epoch };
+            if idle >= IDLE {
                 self.rest();
-                idle = 0;
+                (idle, alert) = (Duration::ZERO, Duration::ZERO);
             }
         }
     }

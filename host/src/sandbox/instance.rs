@@ -1,6 +1,6 @@
 //! One instance of a handler, and the calls into it.
 
-use std::{pin::pin, sync::Arc, time::Instant};
+use std::{pin::pin, sync::Arc};
 
 use wasmtime::{
     Store,
@@ -12,7 +12,7 @@ use super::{
         Answer, FrameParam, HttpVersion, Message, Options, Outcome, Peer, Reason, Request,
     },
     callbacks::{Callback, Callbacks, Checked, Found},
-    deadline::{self, Allowance, Clock},
+    deadline::{self, Allowance, Clock, Times},
     error::CallError,
     hibernation::Hibernation,
     ledger::Ledger,
@@ -146,10 +146,10 @@ impl Instance {
         self.store.data().limits.memory_bytes()
     }
 
-    /// When its last callback returned.
+    /// When its last callback was called and returned.
     #[must_use]
-    pub fn returned(&self) -> Instant {
-        self.clock.stopped()
+    pub fn times(&self) -> Times {
+        self.clock.times()
     }
 
     /// Calls `init`.

@@ -33,6 +33,7 @@ pub mod template;
 pub mod timers;
 
 pub use bindings::wshost::handler::types;
+pub use deadline::Times;
 pub use engine::engine;
 pub use error::CallError;
 pub use hibernation::{RestoreError, StaysAwake};

@@ -260,6 +260,7 @@ pub struct PluginMetrics {
     opened_calls: Durations,
     frames_calls: Durations,
     info_calls: Durations,
+    terminate_calls: Durations,
 }
 
 impl PluginMetrics {
@@ -293,17 +294,20 @@ impl PluginMetrics {
             opened_calls: calls("opened"),
             frames_calls: calls("frames"),
             info_calls: calls("info"),
+            terminate_calls: calls("terminate"),
             by_label: ByLabel::new(plugin, families),
         }
     }
 
-    /// A callback returned, so long after its event.
+    /// A callback returned, so long after it was called.
     pub fn called(&self, callback: &'static str, time: Duration) {
-        match callback {
-            "frames" => self.frames_calls.observe(time),
-            "info" => self.info_calls.observe(time),
-            _ => self.opened_calls.observe(time),
-        }
+        let calls = match callback {
+            "opened" => &self.opened_calls,
+            "frames" => &self.frames_calls,
+            "info" => &self.info_calls,
+            _ => &self.terminate_calls,
+        };
+        calls.observe(time);
     }
 }
 
