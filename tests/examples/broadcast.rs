@@ -56,7 +56,7 @@ async fn serve(
         match text.splitn(3, ':').collect::<Vec<_>>()[..] {
             ["sub", ..] => return receive(socket, published.subscribe(), batched).await,
             // Nobody receives: there will be others.
-            ["pub-others", _, said] => _ = published.send(Message::text(said)),
+            ["pub-others" | "msg-others", _, said] => _ = published.send(Message::text(said)),
             _ => {}
         }
     }
