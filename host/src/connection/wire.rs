@@ -464,11 +464,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             let has_room = at_hand.has_room(config)
                 && at_hand.inbox_bytes < config.read_ahead_max_bytes
                 && self.room(config).is_some();
-            if !has_room || self.poll_read(cx, tenant).is_pending() {
-                return;
-            }
+            let reads_on = has_room && self.poll_read(cx, tenant).is_ready();
             // Not by the time that the callback was called.
             self.last_read();
+            if !reads_on {
+                return;
+            }
             // They may wait for long, and each would keep the buffer it was read with.
             let small = |message: &&mut Message| message.len_bytes() < DETACHED_MAX_BYTES;
             self.at_hand().inbox.range_mut(before..).filter(small).for_each(Message::detach);
