@@ -1,8 +1,8 @@
 //! A server that passes on what one says to many, as one writes it with
 //! tokio-tungstenite and a broadcast channel, for `cargo xtask bench` to compare with.
 //!
-//! Who says `sub:TOPIC` receives what anybody publishes by `pub-others:TOPIC:TEXT`,
-//! whichever the topic, as the guest `scripted` would have it. Its read buffer is of
+//! Who says `sub:TOPIC` receives what anybody publishes by `pub-others:TOPIC:TEXT` or
+//! `msg-others:TOPIC:TEXT`, whichever the topic, as the guest `scripted` would have it. Its read buffer is of
 //! 4 KiB. With `--batched` what waits for a connection is flushed together, rather
 //! than one by one.
 

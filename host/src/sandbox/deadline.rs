@@ -105,8 +105,8 @@ impl Allowance {
 pub struct Clock {
     from_ns: AtomicU64,
     left_ns: AtomicU64,
-    /// Whether it took long the last time that it ran with the sockets: by the process's
-    /// clock, by which it may have waited for the processor. It is seen this time.
+    /// Whether it took long the last time that it ran with the sockets. By the process's
+    /// clock it may have waited for the processor: this time the thread's own decides.
     is_watched: AtomicBool,
     begun_ns: AtomicU64,
     stopped_ns: AtomicU64,

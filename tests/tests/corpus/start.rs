@@ -46,7 +46,7 @@ async fn a_start_function_that_fails_by_chance() {
         })
         .await;
     // What loops has had its time, or, when others left it nothing, waited long enough.
-    for says in ["unreachable", "_max_ms", "call stack exhausted", "memory_max_bytes"] {
+    for says in ["unreachable", "(callback_", "call stack exhausted", "memory_max_bytes"] {
         host.log().line_with(&["handler failed", "code=500", says]).await;
     }
     crowd.leave().await;
