@@ -31,6 +31,8 @@ impl Project {
             ".cargo/config.toml",
             &format!("build.target-dir = {target:?}\nnet.offline = true\n"),
         );
+        // The style of this workspace, should the directory stand in it, is not the project's.
+        project.put(".rustfmt.toml", "");
         project
     }
 

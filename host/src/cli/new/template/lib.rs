@@ -18,7 +18,10 @@ impl Handler for Greeter {
             return Err(Response::html(include_str!("page.html")));
         }
         let name = request.query_value("name").unwrap_or("stranger".into());
-        Ok(Accept::new(Greeter { name: name.into_owned(), count: 0 }))
+        Ok(Accept::new(Greeter {
+            name: name.into_owned(),
+            count: 0,
+        }))
     }
 
     /// Called when the WebSocket is open. What a callback returns is sent.
