@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Instant};
 use super::{
     member::{Inside, Member},
     outbox::OVERHEAD_BYTES,
-    packet::Note,
+    packet::{HEAD_BYTES, Note},
     roster::PART_BYTES,
 };
 use crate::messaging::{Hub, Remote as _};
@@ -63,7 +63,8 @@ impl Member {
 
     fn warn_of_payloads(&self, hub: &Hub) {
         let (max, possible) = (hub.limits().payload_max_bytes, self.payload_max());
-        if max > possible {
+        // By default both are the same, but for the head: nothing that an operator did.
+        if max > possible + HEAD_BYTES {
             tracing::warn!(
                 plugin = %self.plugin,
                 "payloads of {max} bytes are allowed (payload_max_bytes), and NATS takes {possible} \
