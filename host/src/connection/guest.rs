@@ -383,11 +383,12 @@ impl Awake {
         let Ok(ticket) = shared.snapshots.put(snapshot.into_bytes()) else {
             return Ok(self.stay());
         };
+        let Self { instance, slot, _counted, .. } = *self;
+        let ledger = instance.into_ledger();
+        drop((slot, _counted));
+        // Who reads this finds nothing of it awake.
         tracing::trace!(plugin = %shared.plugin.name, connection = %id, bytes, "asleep");
         shared.plugin.tenant.metrics.snapshots.observe(bytes);
-        let Self { instance, slot, .. } = *self;
-        let ledger = instance.into_ledger();
-        drop(slot);
         let last_timer = ledger.timers.last_id();
         let ledger = Some(ledger).filter(|ledger| !ledger.holds_nothing());
         Ok(State::Asleep(Asleep { ticket, ledger, last_timer }))
