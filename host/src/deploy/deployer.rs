@@ -63,6 +63,11 @@ impl Deployer {
         self.served.contains_key(name)
     }
 
+    /// How many of its versions have connections, with the current one.
+    pub(super) fn versions(&self, name: &str) -> usize {
+        self.sites.get(name).map_or(0, |site| site.versions().len())
+    }
+
     /// Serves a plugin no more. False: it was not served.
     pub(super) fn remove(&mut self, name: &str) -> bool {
         self.served.remove(name);

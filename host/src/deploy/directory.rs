@@ -55,6 +55,8 @@ enum Done {
     Tried,
     /// They were refused for the sake of what else is served.
     NoPlace,
+    /// They were refused as so many older versions have connections.
+    Crowded(usize),
 }
 
 /// The plugins in a directory, by name.
@@ -99,7 +101,12 @@ impl Directory {
         for (name, (path, stamps)) in listed {
             match self.found.get(&name) {
                 Some(found) if found.stamps == stamps => {
-                    if found.done == Done::Nothing {
+                    let is_to_do = match found.done {
+                        Done::Nothing => true,
+                        Done::Crowded(versions) => deployer.versions(&name) < versions,
+                        Done::Tried | Done::NoPlace => false,
+                    };
+                    if is_to_do {
                         let deployed = self.deploy(&name, &path, stamps, deployer).await;
                         refusals.say(&name, &deployed, deployer);
                     }
@@ -176,8 +183,11 @@ impl Directory {
         if replaces && matches!(deployed, Ok(Change::Deployed { .. })) {
             self.try_again();
         }
-        let no_place = deployed.as_ref().is_err_and(anyhow::Error::is::<DeployError>);
-        let done = if no_place { Done::NoPlace } else { Done::Tried };
+        let done = match deployed.as_ref().err().and_then(|error| error.downcast_ref()) {
+            Some(DeployError::Routes(_)) => Done::NoPlace,
+            Some(DeployError::Versions(versions)) => Done::Crowded(*versions),
+            None => Done::Tried,
+        };
         self.found.insert(name.to_owned(), Found { stamps, done });
         deployed
     }

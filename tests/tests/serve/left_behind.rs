@@ -101,3 +101,18 @@ async fn one_that_stays_keeps_its_own_version_and_no_other() {
     assert_eq!(stays.ask("count").await, "count 3");
     assert_eq!(sleeper.ask("count").await, "count 2");
 }
+
+#[tokio::test]
+async fn one_version_too_many_is_served_once_another_has_no_connections() {
+    let plugins = Plugins::new();
+    plugins.put("scripted.wasm", version("scripted"));
+    let host = plugins.host().set("versions_max=2").start().await;
+    let first = open(Mode::HTTP1, &host, "/scripted").await;
+    plugins.put("scripted.wasm", nth_version("scripted", 2));
+    deployed(&host, 2).await;
+    plugins.put("scripted.wasm", version("echo"));
+    host.log().line_with(&["not deployed", "versions_max", "the version before goes on"]).await;
+    drop(first);
+    deployed(&host, 3).await;
+    assert_eq!(open(Mode::HTTP1, &host, "/scripted").await.ask("it echoes").await, "it echoes");
+}
