@@ -44,7 +44,8 @@ async fn open(host: &Host) -> (Client, String) {
     (client, id)
 }
 
-/// Has done this, and all that follows of it.
+/// Has done this, and all that follows of it. Nothing of it comes back to this client:
+/// it would be before or behind.
 async fn has_done(client: &mut Client, script: &str) {
     client.say(script).await;
     // Effects come behind the callback, and before the next one.

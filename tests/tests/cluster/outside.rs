@@ -94,7 +94,7 @@ async fn permissions_keep_others_to_topics() {
     }
     publish(&outside, "wshost.scripted.topic.message.topic", b"as it should be").await;
     a.texts(&["published topic - as it should be"]).await;
-    has_done(&mut a, "msg:topic:said").await;
+    a.say("msg:topic:said").await;
     a.texts(&[&format!("published topic {of_a} said")]).await;
     let Message { payload, .. } =
         patiently("what is published", heard.next()).await.expect("there is more");
