@@ -1,7 +1,7 @@
 //! From a request to a stream of bytes that carries a WebSocket: the only place
 //! that knows the versions of HTTP.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, iter, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty};
@@ -71,7 +71,8 @@ pub(crate) enum Refused {
 
 impl<E: std::error::Error> From<E> for Refused {
     fn from(error: E) -> Self {
-        Self::Gone(error.to_string())
+        let causes = iter::successors(error.source(), |cause| cause.source());
+        Self::Gone(causes.fold(error.to_string(), |said, cause| format!("{said}: {cause}")))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
-use tokio::{net::TcpListener, signal::unix::Signal};
+use tokio::signal::unix::Signal;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
@@ -76,8 +76,8 @@ async fn host(
     let token = Token::find(keys.admin_token_file.as_deref())?;
     let admin = Admin::new(sites.clone(), reloader.clone(), log.clone(), token, config.clone());
     let internal = Internal::new(metrics.clone(), admin);
-    tell(&internal, sockets.internal, &keys).await?;
-    let listener = listen(sockets.public, keys.listen, "--listen").await?;
+    tell(&internal, sockets.internal, &keys)?;
+    let listener = listen(sockets.public, keys.listen, "--listen")?;
     let tls = tls(&keys)?;
     gauges::watch(&metrics, &sites);
     let mut deployments =
@@ -174,7 +174,7 @@ fn apply(keys: &HostKeys, host: &Host, tls: Option<&Tls>, log: &LogFilter) -> Re
 }
 
 /// Begins to tell what an operator's tools ask for, if there is where.
-async fn tell(
+fn tell(
     internal: &Arc<Internal>,
     passed: Option<std::net::TcpListener>,
     keys: &HostKeys,
@@ -184,7 +184,7 @@ async fn tell(
         (None, Some(address)) => address,
         (None, None) => return Ok(()),
     };
-    let listener: TcpListener = listen(passed, address, "--internal").await?;
+    let listener = listen(passed, address, "--internal")?;
     tracing::info!("internal listener on http://{}/", listener.local_addr()?);
     tokio::spawn(internal.clone().listen(listener));
     Ok(())
