@@ -115,7 +115,8 @@ async fn a_frame_for_ten_thousand_sleepers_wakes_none() {
     publisher.say("pub:news:hello").await;
     let heard = sleepers.iter_mut().map(async |sleeper| sleeper.text().await);
     assert!(join_all(heard).await.iter().all(|text| text == "hello"));
-    assert_eq!(host.metric(asleep.0, &asleep.1).await, SLEEPERS as u64);
+    // The publisher may sleep as well by now.
+    assert!(host.metric(asleep.0, &asleep.1).await >= SLEEPERS as u64);
     assert_eq!(host.metric("wshost_wake_seconds_count", &[]).await, 0);
     sleepers[0].say("count").await;
     assert_eq!(sleepers[0].text().await, "count 1");
