@@ -55,7 +55,7 @@ enum Done {
     Tried,
     /// They were refused for the sake of what else is served.
     NoPlace,
-    /// They were refused as so many older versions have connections.
+    /// They were refused, as so many versions of the plugin have connections.
     Crowded(usize),
 }
 
