@@ -94,7 +94,7 @@ async fn open(template: &Template, id: ConnectionId) -> wasmtime::Result<Instanc
 }
 
 async fn wake(template: &Template, id: ConnectionId, snapshot: &Snapshot) -> Option<Instance> {
-    template.restore(id, Box::default(), snapshot).await.ok()
+    template.restore(id, None, snapshot).await.ok()
 }
 
 /// Gives an instance a frame.

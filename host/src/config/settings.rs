@@ -268,6 +268,11 @@ settings! {
     /// How many instances are awake at once. When more are needed, those whose
     /// connections were idle for longest are put to sleep.
     instances_max: u32 = 1_000, 1 => 100_000, host;
+    /// How many instances that no connection has are kept for the next that needs one,
+    /// all plugins together; one plugin has a fourth of them at most. They are given
+    /// back when they were not needed for a few seconds. 0: each handler that wakes
+    /// gets a new instance.
+    instances_warm_max: u32 = 64, 0 => 10_000, host;
     /// How long a connection waits until another one's instance is put to sleep.
     /// A new one is answered with 503 then, one whose handler sleeps is closed
     /// with 1013.

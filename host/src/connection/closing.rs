@@ -19,11 +19,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Ends the connection. The instance is gone before the peer is waited for.
     pub(super) async fn close(mut self: Box<Self>, ending: Ending) {
         self.record(&ending);
-        if ending.guest_is_sound()
+        let mut guest_is_sound = ending.guest_is_sound();
+        if guest_is_sound
             && self.options.callbacks.contains(Callbacks::TERMINATE)
             && let Err(failed) = self.terminate(&ending).await
         {
             self.record(&failed);
+            guest_is_sound = false;
         }
         let mut seldom = self.seldom.take().unwrap_or_default();
         // Its span ends when this is dropped: after the closing handshake.
@@ -40,7 +42,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let Self { shared, mut wire, guest, .. } = *self;
         let tenant = &shared.plugin.tenant;
         let _closing = tenant.metrics.connections.closing();
-        drop(guest);
+        if guest_is_sound {
+            guest.retire(&shared).await;
+        } else {
+            drop(guest);
+        }
         let code = ending.close_frame().map(|frame| frame.code().get());
         tenant.metrics.by_label.closed(ending.side(), code);
         if ending.peer_is_there() {

@@ -140,6 +140,15 @@ impl Guest {
         }
     }
 
+    /// Ends the handler: its last callback has returned.
+    pub async fn retire(self, shared: &Shared) {
+        if let State::Awake(awake) = self.state {
+            let Awake { instance, slot, _counted, .. } = *awake;
+            shared.plugin.template.retire(instance, &shared.warm).await;
+            drop((slot, _counted));
+        }
+    }
+
     /// How often it was put to sleep.
     pub(super) fn sleeps(&self) -> u64 {
         self.sleeps
@@ -224,7 +233,7 @@ impl Guest {
     /// When it is to be put to sleep, if nothing happens.
     pub(super) fn sleeps_at(&self, config: &Config) -> Option<Instant> {
         let State::Awake(awake) = &self.state else { return None };
-        let (at, hibernate) = awake.rest?;
+        let (at, hibernate) = awake.rest.filter(|_| !awake.slot.is_for_a_moment())?;
         Some(at + hibernate.after(config)?)
     }
 
@@ -237,6 +246,9 @@ impl Guest {
     /// Ready when others need its slot. Nothing is at hand for the handler.
     pub(super) fn poll_pressure(&mut self, cx: &Context<'_>) -> Poll<()> {
         match &mut self.state {
+            State::Awake(awake) if awake.rest.is_some() && awake.slot.is_for_a_moment() => {
+                Poll::Ready(())
+            }
             State::Awake(awake) if awake.rest.is_some() => awake.slot.poll_idle(cx),
             _ => Poll::Pending,
         }
@@ -339,7 +351,7 @@ impl Guest {
             }
             Err(refused) => {
                 background::enter_with(before.len_bytes()).await;
-                let back = from.plugin.template.restore(id, ledger, &before).await;
+                let back = from.plugin.template.restore(id, Some(ledger), &before).await;
                 (back.map_err(WakeError::Restore)?, Err(refused.into()))
             }
         };
@@ -383,18 +395,18 @@ impl Awake {
         let Ok(ticket) = shared.snapshots.put(snapshot.into_bytes()) else {
             return Ok(self.stay());
         };
-        let Self { instance, slot, _counted, .. } = *self;
-        let ledger = instance.into_ledger();
+        let Self { mut instance, slot, _counted, .. } = *self;
+        let last_timer = instance.ledger().timers.last_id();
+        let ledger = shared.plugin.template.recycle(instance, &shared.warm);
         drop((slot, _counted));
         // Who reads this finds nothing of it awake.
         tracing::trace!(plugin = %shared.plugin.name, connection = %id, bytes, "asleep");
         shared.plugin.tenant.metrics.snapshots.observe(bytes);
-        let last_timer = ledger.timers.last_id();
-        let ledger = Some(ledger).filter(|ledger| !ledger.holds_nothing());
         Ok(State::Asleep(Asleep { ticket, ledger, last_timer }))
     }
 
     fn stay(mut self: Box<Self>) -> State {
+        self.slot.keep();
         self.slot.busy();
         self.rest = None;
         State::Awake(self)
@@ -404,11 +416,12 @@ impl Awake {
 impl Asleep {
     async fn wake(self, shared: &Shared, id: ConnectionId, slot: Slot) -> Result<Awake, WakeError> {
         let snapshot = Snapshot::from_bytes(self.ticket.take().await?);
-        let seat = || Seat { hub: shared.hub.clone(), id };
-        let ledger =
-            self.ledger.unwrap_or_else(|| Box::new(Ledger::after(self.last_timer, seat())));
         background::enter_with(snapshot.len_bytes()).await;
-        let instance = shared.plugin.template.restore(id, ledger, &snapshot).await?;
+        let holds_nothing = self.ledger.is_none();
+        let mut instance = shared.plugin.template.restore(id, self.ledger, &snapshot).await?;
+        if holds_nothing {
+            instance.ledger().go_on(self.last_timer, Seat { hub: shared.hub.clone(), id });
+        }
         let _counted = shared.plugin.tenant.metrics.connections.awake();
         Ok(Awake { instance, slot, _counted, rest: None })
     }

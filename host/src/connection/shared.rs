@@ -20,6 +20,7 @@ use crate::{
     hibernation::{Slot, Slots, SnapshotStore},
     messaging::Hub,
     plugin::Plugin,
+    sandbox::WarmRoom,
 };
 
 /// What the connections of one plugin share.
@@ -32,6 +33,8 @@ pub struct Shared {
     pub hub: Arc<Hub>,
     /// How many instances there may be.
     pub slots: Arc<Slots>,
+    /// How many that no connection has may be kept.
+    pub warm: Arc<WarmRoom>,
     /// Where those that sleep are.
     pub snapshots: Arc<SnapshotStore>,
     /// How many connections there are in the host.

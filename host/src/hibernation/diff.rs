@@ -1,8 +1,10 @@
-//! What differs between a memory and its image, as bytes, and back.
+//! The difference between a memory and its image, as bytes, and back.
 //!
-//! A memory is a count of pages it has grown by, then runs: the words between
-//! the last run and this one, the words in it, and their bytes; two zeros end
-//! it. Numbers are [`varint`]s, words have 8 bytes.
+//! A memory is a list of runs: the words between the last run and this one, the
+//! words in it, and their bytes; two zeros end it. Numbers are [`varint`]s, words
+//! have 8 bytes.
+
+use std::ops::Range;
 
 use super::{Damaged, dirty::Scan, varint};
 
@@ -14,8 +16,6 @@ const WORD: usize = 8;
 const JOIN: usize = 2 * WORD;
 /// What is compared at first: a page of the kernel's.
 const PAGE: usize = 4096;
-/// A page of WebAssembly's, by which memories grow.
-const WASM_PAGE: usize = 65_536;
 
 static ZEROS: [u8; PAGE] = [0; PAGE];
 
@@ -23,24 +23,71 @@ static ZEROS: [u8; PAGE] = [0; PAGE];
 #[derive(Debug)]
 pub(super) struct TooLong;
 
-/// Appends what differs in `memory`, which is at least as large as its image,
-/// until `out` has `max_bytes`. The first bytes, so many as are `dead`, count as
-/// equal.
+/// The lines of a memory that differ from its image, in ascending order.
+#[derive(Debug, Default)]
+pub(super) struct Lines(Vec<Range<u32>>);
+
+impl Lines {
+    /// Forgets all lines, and keeps the room for them.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Adds the line that begins at the byte `at`, behind all others.
+    fn add(&mut self, at: usize) {
+        // Memories have 4 GiB at most.
+        let line = (at / LINE) as u32;
+        match self.0.last_mut() {
+            Some(last) if last.end == line => last.end += 1,
+            _ => self.0.push(line..line + 1),
+        }
+    }
+
+    /// Makes these lines of a memory what they are in its image.
+    pub(super) fn put_back(&self, image: &[u8], memory: &mut [u8]) {
+        for lines in &self.0 {
+            let (start, end) = (lines.start as usize * LINE, lines.end as usize * LINE);
+            let (of_image, grown) =
+                memory[start..end].split_at_mut(image.len().clamp(start, end) - start);
+            of_image.copy_from_slice(&image[start.min(image.len())..][..of_image.len()]);
+            grown.fill(0);
+        }
+    }
+}
+
+/// The parts of a memory that may differ from its image, as they were found last.
+#[derive(Debug, Default)]
+pub(super) struct Parts(Vec<Range<usize>>);
+
+impl Parts {
+    /// Looks for them again.
+    pub(super) fn find(&mut self, memory: &[u8], scan: Scan) {
+        self.0.clear();
+        scan.changed(memory, |range| self.0.push(range));
+    }
+}
+
+/// Appends the runs of `memory`, which is at least as large as its image, until
+/// `out` has `max_bytes`. Only these parts can differ. Runs leave out the first `dead` bytes; `lines` gets all
+/// lines that differ, the dead ones too.
+///
+/// # Errors
+/// [`TooLong`]; `lines` is not complete then.
 pub(super) fn put(
     out: &mut Vec<u8>,
     max_bytes: usize,
     image: &[u8],
     memory: &[u8],
     dead: usize,
-    scan: Scan,
+    parts: &Parts,
+    lines: &mut Lines,
 ) -> Result<(), TooLong> {
-    varint::put(out, ((memory.len() - image.len()) / WASM_PAGE) as u64);
-    let mut runs = Runs { out, memory, dead, end: 0, open: None };
-    scan.changed(memory, dead / PAGE * PAGE, |range| {
+    let mut runs = Runs { out, memory, dead, end: 0, open: None, lines };
+    for range in &parts.0 {
         // Whole pages: memories and their images begin and end with one.
         for at in (range.start / PAGE * PAGE..range.end).step_by(PAGE) {
             if runs.len_bytes() > max_bytes {
-                return;
+                return Err(TooLong);
             }
             let page = &memory[at..at + PAGE];
             let old = image.get(at..at + PAGE).unwrap_or(&ZEROS);
@@ -48,7 +95,7 @@ pub(super) fn put(
                 runs.page(at, page, old);
             }
         }
-    });
+    }
     runs.close();
     out.extend([0, 0]);
     if out.len() > max_bytes { Err(TooLong) } else { Ok(()) }
@@ -61,6 +108,7 @@ struct Runs<'a> {
     dead: usize,
     end: usize,
     open: Option<(usize, usize)>,
+    lines: &'a mut Lines,
 }
 
 impl Runs<'_> {
@@ -71,6 +119,10 @@ impl Runs<'_> {
     fn page(&mut self, at: usize, page: &[u8], old: &[u8]) {
         for (line, (new, old)) in page.chunks(LINE).zip(old.chunks(LINE)).enumerate() {
             if new == old {
+                continue;
+            }
+            self.lines.add(at + line * LINE);
+            if at + (line + 1) * LINE <= self.dead {
                 continue;
             }
             for (word, (new, old)) in new.chunks(WORD).zip(old.chunks(WORD)).enumerate() {
@@ -100,12 +152,6 @@ impl Runs<'_> {
             self.end = end;
         }
     }
-}
-
-/// Takes the pages that a memory is to grow by off the front.
-pub(super) fn take_growth(from: &mut &[u8]) -> Result<u32, Damaged> {
-    let pages = varint::take(from).and_then(|pages| u32::try_from(pages).ok());
-    pages.ok_or(Damaged("a memory's size"))
 }
 
 /// Takes a memory's runs off the front, and writes them over its image.

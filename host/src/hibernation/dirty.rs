@@ -2,7 +2,16 @@
 
 #![allow(unsafe_code)]
 
-use std::{ffi::c_void, fs::File, ops::Range, sync::LazyLock};
+use std::{
+    ffi::c_void,
+    fs::File,
+    mem,
+    ops::Range,
+    sync::{
+        LazyLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
 
 use rustix::{
     io,
@@ -12,47 +21,87 @@ use rustix::{
 /// How changed pages are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scan {
-    /// The kernel tells which pages were written (`PAGEMAP_SCAN`, Linux 6.7).
+    /// The kernel lists the pages that were written (`PAGEMAP_SCAN`, Linux 6.7).
     Pagemap,
-    /// All are compared.
+    /// The kernel gives the state of each page (`/proc/self/pagemap`).
+    Entries,
+    /// All pages are compared.
     Compare,
 }
 
 impl Scan {
-    /// The fastest that this kernel has.
+    /// The fastest scan that this kernel has.
     #[must_use]
     pub fn best() -> Self {
         static BEST: LazyLock<Scan> = LazyLock::new(|| {
             let probe = [0_u8];
-            match scan(&probe, |_| ()) {
-                Ok(()) => Scan::Pagemap,
-                Err(_) => Scan::Compare,
+            if scan(&probe, |_| ()).is_ok() {
+                Scan::Pagemap
+            } else if entries(&probe, |_| ()).is_ok() {
+                Scan::Entries
+            } else {
+                Scan::Compare
             }
         });
         *BEST
     }
 
-    /// Calls `each` with parts of `memory` from this byte on that together hold
-    /// every byte that differs from a fresh instance's. A scan that fails is none.
+    /// Calls `each` with parts of `memory`, in ascending order, that together hold
+    /// every byte that differs from a fresh instance's.
     ///
-    /// That the kernel's answer is enough: wasmtime maps a memory privately over
+    /// The kernel's answer is enough because wasmtime maps a memory privately over
     /// its initial image, and over zeros behind it. A page that was ever written,
     /// by a start function, a call or a restore, is then one of the process's
-    /// own: neither the file's nor the kernel's page of zeros. One that was not
-    /// is as in every fresh instance. (A page of the process's own that a slot
-    /// of the pool keeps is found too, and compared.)
-    pub(super) fn changed(self, memory: &[u8], from: usize, mut each: impl FnMut(Range<usize>)) {
-        let rest = &memory[from..];
-        let mut shifted = |range: Range<usize>| each(range.start + from..range.end + from);
-        let compares = self == Self::Compare || rest.len() <= COMPARED_MAX_BYTES;
-        if compares || scan(rest, &mut shifted).is_err() {
-            shifted(0..rest.len());
+    /// own: neither the file's nor the kernel's page of zeros. Every other page is
+    /// as in every fresh instance. (Pages of the process's own that a slot of the
+    /// pool or an earlier connection left are found too, and compared.)
+    pub(super) fn changed(self, memory: &[u8], mut each: impl FnMut(Range<usize>)) {
+        let found = match self {
+            Self::Pagemap => scan(memory, &mut each).is_ok(),
+            Self::Entries => entries(memory, &mut each).is_ok(),
+            Self::Compare => false,
+        };
+        if !found {
+            each(0..memory.len());
         }
     }
 }
 
-/// So much is compared sooner than the kernel is asked.
-const COMPARED_MAX_BYTES: usize = 128 * 1024;
+/// How many page faults this thread had so far. While the number stays the same, the
+/// thread has written no page that it had not written before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Faults {
+    thread: u64,
+    count: i64,
+}
+
+impl Faults {
+    /// Returns `None` if the system doesn't tell.
+    pub(super) fn now() -> Option<Self> {
+        // SAFETY: the call writes the struct, for which all zeros are a value.
+        let usage = unsafe {
+            let mut usage = mem::zeroed::<libc::rusage>();
+            (libc::getrusage(libc::RUSAGE_THREAD, &raw mut usage) == 0).then_some(usage)?
+        };
+        Some(Self { thread: this_thread(), count: usage.ru_minflt + usage.ru_majflt })
+    }
+
+    /// Whether they are this thread's.
+    pub(super) fn are_here(self) -> bool {
+        self.thread == this_thread()
+    }
+}
+
+/// This thread's number. No other has it, at any time.
+fn this_thread() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    thread_local! {
+        static OWN: u64 = NEXT.fetch_add(1, Relaxed);
+    }
+    OWN.with(|own| *own)
+}
+
+static PAGEMAP: LazyLock<Option<File>> = LazyLock::new(|| File::open("/proc/self/pagemap").ok());
 
 /// Regions taken at once: more than a small guest has, which writes its stack,
 /// statics and heap.
@@ -94,8 +143,6 @@ struct Arguments {
 /// Calls `each` with the parts of `memory` whose pages are present or swapped
 /// out, and neither a file's nor the page of zeros.
 fn scan(memory: &[u8], mut each: impl FnMut(Range<usize>)) -> io::Result<()> {
-    static PAGEMAP: LazyLock<Option<File>> =
-        LazyLock::new(|| File::open("/proc/self/pagemap").ok());
     let pagemap = PAGEMAP.as_ref().ok_or(io::Errno::NOENT)?;
     let base = memory.as_ptr().addr();
     let page = rustix::param::page_size();
@@ -152,4 +199,36 @@ unsafe impl Ioctl for PagemapScan<'_> {
     unsafe fn output_from_ptr(count: IoctlOutput, _: *mut c_void) -> io::Result<usize> {
         usize::try_from(count).map_err(|_| io::Errno::INVAL)
     }
+}
+
+/// Entries of the page map read at once: those of 2 MiB.
+const ENTRIES: usize = 512;
+
+// From Linux's Documentation/admin-guide/mm/pagemap.rst.
+const ENTRY_IS_PRESENT: u64 = 1 << 63;
+const ENTRY_IS_SWAPPED: u64 = 1 << 62;
+const ENTRY_IS_FILE: u64 = 1 << 61;
+
+/// As [`scan`], for older kernels. Pages of zeros count as changed.
+fn entries(memory: &[u8], mut each: impl FnMut(Range<usize>)) -> io::Result<()> {
+    let pagemap = PAGEMAP.as_ref().ok_or(io::Errno::NOENT)?;
+    let (base, page) = (memory.as_ptr().addr(), rustix::param::page_size());
+    let (first, end) = (base / page, (base + memory.len()).div_ceil(page));
+    let mut bytes = [0; ENTRIES * size_of::<u64>()];
+    for at in (first..end).step_by(ENTRIES) {
+        let wanted = &mut bytes[..(end - at).min(ENTRIES) * size_of::<u64>()];
+        let read = io::pread(pagemap, &mut *wanted, (at * size_of::<u64>()) as u64)?;
+        if read < wanted.len() {
+            return Err(io::Errno::IO);
+        }
+        for (number, entry) in (at..).zip(wanted.chunks_exact(size_of::<u64>())) {
+            let entry = u64::from_ne_bytes(entry.try_into().unwrap_or_default());
+            let is_there = entry & (ENTRY_IS_PRESENT | ENTRY_IS_SWAPPED) != 0;
+            if is_there && entry & ENTRY_IS_FILE == 0 {
+                let start = (number * page).saturating_sub(base);
+                each(start..((number + 1) * page - base).min(memory.len()));
+            }
+        }
+    }
+    Ok(())
 }

@@ -44,5 +44,5 @@ pub use rewrite::{ACCESSOR, HANDLES, HOST, Layout, PRIVATE, Rewritten, STREAMS, 
 pub use slots::{Counts, Slot, Slots};
 pub use snapshot::{Damaged, Invalid, PluginId, Snapshot};
 pub use store::{Amount, Lost, NoRoom, Settings, SnapshotStore, Spill, Stats, Ticket};
-pub use transfer::{Load, Save, Transfer, add_to_linker};
+pub use transfer::{Difference, Load, Save, Transfer, add_to_linker};
 pub use unfit::Unfit;

@@ -1,9 +1,13 @@
-//! A snapshot as it is kept: a head, and the body packed.
+//! A snapshot as it is kept: a head, and the body, packed if it stays.
 //!
 //! ```text
 //! version  packing  plugin  checksum  length      body
 //! 1 byte   1 byte   8       4         if lz4: 4   the rest
 //! ```
+//!
+//! A snapshot is taken as it is, without a checksum, because most handlers that
+//! sleep wake again soon. It is [packed](Snapshot::pack) when it has stayed for a
+//! while, and before it leaves the process's memory.
 
 use std::cell::RefCell;
 
@@ -16,9 +20,11 @@ use thiserror::Error;
 pub type PluginId = [u8; 8];
 
 /// The layout described above, and that of the body.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const RAW: u8 = 0;
 const LZ4: u8 = 1;
+/// Not packed yet: the checksum is missing.
+const NEW: u8 = 2;
 const PLUGIN: usize = 2;
 const CHECKSUM: usize = 10;
 const HEAD: usize = 14;
@@ -56,16 +62,23 @@ thread_local! {
 }
 
 impl Snapshot {
-    /// Takes back bytes that were kept elsewhere. They are checked when they are used.
+    /// Takes back bytes that the [store](super::SnapshotStore) kept. They are checked
+    /// when they are used.
     #[must_use]
     pub fn from_bytes(bytes: Box<[u8]>) -> Self {
         Self(bytes)
     }
 
-    /// The bytes, to be kept elsewhere.
+    /// The bytes, to be kept by the store.
     #[must_use]
     pub fn into_bytes(self) -> Box<[u8]> {
         self.0
+    }
+
+    /// Whether it has no checksum yet: it must not leave the process's memory so.
+    #[must_use]
+    pub(super) fn is_new(bytes: &[u8]) -> bool {
+        bytes.len() >= HEAD && bytes[1] == NEW
     }
 
     /// How many bytes it takes.
@@ -74,32 +87,42 @@ impl Snapshot {
         self.0.len()
     }
 
-    pub(super) fn pack(plugin: PluginId, body: &[u8]) -> Self {
-        if body.len() <= RAW_MAX {
-            return Self::new(RAW, plugin, &[], body);
-        }
-        PACKER.with_borrow_mut(|(table, packed)| {
-            packed.resize(get_maximum_output_size(body.len()), 0);
-            let length = u32::try_from(body.len()).map(u32::to_le_bytes);
-            match (length, compress_into_with_table(body, packed, table)) {
-                (Ok(length), Ok(len)) if len + LENGTH < body.len() => {
-                    Self::new(LZ4, plugin, &length, &packed[..len])
-                }
-                _ => Self::new(RAW, plugin, &[], body),
-            }
-        })
+    /// A snapshot with this body, as it is.
+    pub(super) fn new(plugin: PluginId, body: &[u8]) -> Self {
+        Self::with_head(NEW, plugin, &[], body)
     }
 
-    fn new(packing: u8, plugin: PluginId, length: &[u8], body: &[u8]) -> Self {
+    /// Packs it, unless it is packed already.
+    #[must_use]
+    pub fn pack(mut self) -> Self {
+        if !Self::is_new(&self.0) {
+            return self;
+        }
+        let (head, body) = self.0.split_at(HEAD);
+        let mut plugin = PluginId::default();
+        plugin.copy_from_slice(&head[PLUGIN..CHECKSUM]);
+        if let Some(mut packed) = pack_lz4(plugin, body) {
+            packed.seal();
+            return packed;
+        }
+        self.0[1] = RAW;
+        self.seal();
+        self
+    }
+
+    fn with_head(packing: u8, plugin: PluginId, length: &[u8], body: &[u8]) -> Self {
         let mut bytes = Vec::with_capacity(HEAD + length.len() + body.len());
         bytes.extend([VERSION, packing]);
         bytes.extend(plugin);
         bytes.extend([0; HEAD - CHECKSUM]);
         bytes.extend(length);
         bytes.extend(body);
-        let checksum = checksum(&bytes);
-        bytes[CHECKSUM..HEAD].copy_from_slice(&checksum);
         Self(bytes.into())
+    }
+
+    fn seal(&mut self) {
+        let checksum = checksum(&self.0);
+        self.0[CHECKSUM..HEAD].copy_from_slice(&checksum);
     }
 
     /// Checks everything, and appends the body to `out`, at most `max` bytes.
@@ -116,19 +139,33 @@ impl Snapshot {
         if head[0] != VERSION {
             return Err(Invalid::Version(head[0]));
         }
-        if head[CHECKSUM..] != checksum(bytes) {
+        if head[1] != NEW && head[CHECKSUM..] != checksum(bytes) {
             return Err(Damaged("its checksum").into());
         }
         if head[PLUGIN..CHECKSUM] != plugin {
             return Err(Invalid::Plugin);
         }
         match head[1] {
-            RAW if body.len() <= max => out.extend_from_slice(body),
+            RAW | NEW if body.len() <= max => out.extend_from_slice(body),
             LZ4 => unpack_lz4(body, max, out)?,
             _ => return Err(Damaged("its packing").into()),
         }
         Ok(())
     }
+}
+
+/// Returns `None` if the body is short, or doesn't get shorter.
+fn pack_lz4(plugin: PluginId, body: &[u8]) -> Option<Snapshot> {
+    if body.len() <= RAW_MAX {
+        return None;
+    }
+    let length = u32::try_from(body.len()).ok()?.to_le_bytes();
+    PACKER.with_borrow_mut(|(table, packed)| {
+        packed.resize(get_maximum_output_size(body.len()), 0);
+        let len = compress_into_with_table(body, packed, table).ok()?;
+        (len + LENGTH < body.len())
+            .then(|| Snapshot::with_head(LZ4, plugin, &length, &packed[..len]))
+    })
 }
 
 fn unpack_lz4(body: &[u8], max: usize, out: &mut Vec<u8>) -> Result<(), Damaged> {

@@ -33,7 +33,7 @@ pub use self::{
     format::Format,
     histogram::{Durations, Histogram, Scale, Sizes},
     plugin::{ByLabel, Direction, PluginMetrics, RequestResult},
-    sharded::{Level, Sharded, Time},
+    sharded::{Level, Sharded, Time, thread_place},
     spans::Spans,
     totals::{HasTotals, Total},
     watched::Kind,

@@ -108,6 +108,8 @@ pub struct Clock {
     /// Whether it took long the last time that it ran with the sockets. By the process's
     /// clock it may have waited for the processor: this time the thread's own decides.
     is_watched: AtomicBool,
+    /// Whether the last callback did not return at once.
+    was_suspended: AtomicBool,
     begun_ns: AtomicU64,
     stopped_ns: AtomicU64,
 }
@@ -122,6 +124,12 @@ pub struct Times {
 }
 
 impl Clock {
+    /// Knows nothing of earlier callbacks from now on: the next are another
+    /// connection's.
+    pub(super) fn forget(&self) {
+        self.is_watched.store(false, Relaxed);
+    }
+
     /// It begins to run, or goes on.
     fn start(&self, first: bool) {
         epochs::guest_runs();
@@ -171,6 +179,12 @@ impl Clock {
         ran
     }
 
+    /// Whether the last callback did not return at once: other threads may have run it
+    /// meanwhile.
+    pub(super) fn was_suspended(&self) -> bool {
+        self.was_suspended.load(Relaxed)
+    }
+
     /// Of the last callback, once it has returned.
     pub(super) fn times(&self) -> Times {
         let at = |ns: &AtomicU64| clock::instant(ns.load(Relaxed));
@@ -213,6 +227,7 @@ pub async fn timed<F: Future>(
 ) -> Result<F::Output, Overrun> {
     let (waiting, metrics) = (&tenant.totals.waiting, &tenant.metrics);
     clock.left_ns.store(allowance.run_ns(), Relaxed);
+    clock.was_suspended.store(false, Relaxed);
     let mut suspended: Option<Suspended<'_>> = None;
     poll_fn(|cx| {
         clock.start(suspended.is_none());
@@ -224,6 +239,7 @@ pub async fn timed<F: Future>(
         }
         let left = clock.left_ns.load(Relaxed).saturating_sub(ran);
         clock.left_ns.store(left, Relaxed);
+        clock.was_suspended.store(true, Relaxed);
         let suspended = suspended.get_or_insert_with(|| Suspended::new(allowance));
         if asked == Level::Io && suspended.share.is_none() {
             let Some(share) = waiting.take(1) else {

@@ -38,7 +38,7 @@ const STACK_KEEP_RESIDENT_BYTES: usize = 16 * 1024;
 /// # Errors
 /// A machine that can't hold the pool which the settings ask for.
 pub fn engine(config: &Config) -> Result<Engine> {
-    check_mappings(config.instances_max)?;
+    check_mappings(config)?;
     let mut wasmtime = code(config);
     wasmtime.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config)));
     let engine = Engine::new(&wasmtime).with_context(|| {
@@ -77,15 +77,17 @@ fn code(config: &Config) -> Wasmtime {
 
 /// Linux ends a process that asks for more mappings than `vm.max_map_count`:
 /// this is found out before there are any connections to lose.
-fn check_mappings(instances_max: u32) -> Result<()> {
+fn check_mappings(config: &Config) -> Result<()> {
+    let Config { instances_max, instances_warm_max, .. } = *config;
     let Ok(text) = std::fs::read_to_string("/proc/sys/vm/max_map_count") else { return Ok(()) };
     let Ok(limit) = text.trim().parse::<u64>() else { return Ok(()) };
-    let wanted = u64::from(instances_max) * MAPPINGS_PER_INSTANCE + MAPPINGS_ELSEWHERE;
+    let elsewhere = u64::from(instances_warm_max) * MAPPINGS_PER_INSTANCE + MAPPINGS_ELSEWHERE;
+    let wanted = u64::from(instances_max) * MAPPINGS_PER_INSTANCE + elsewhere;
     ensure!(
         wanted <= limit,
         "{instances_max} instances may need {wanted} memory mappings, and the system allows {limit}; lower \
          instances_max to {}, or raise the limit by `sysctl vm.max_map_count={wanted}`",
-        limit.saturating_sub(MAPPINGS_ELSEWHERE) / MAPPINGS_PER_INSTANCE
+        limit.saturating_sub(elsewhere) / MAPPINGS_PER_INSTANCE
     );
     Ok(())
 }
@@ -96,7 +98,8 @@ fn reservation(config: &Config) -> u64 {
 }
 
 fn pool(config: &Config) -> PoolingAllocationConfig {
-    let instances = config.instances_max.saturating_add(SPARE_INSTANCES);
+    let instances = config.instances_max.saturating_add(config.instances_warm_max);
+    let instances = instances.saturating_add(SPARE_INSTANCES);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
         .total_core_instances(instances.saturating_mul(CORE_INSTANCES_PER_COMPONENT))

@@ -27,6 +27,28 @@ use wasmtime_wasi::{
 use super::{log::Output, stdio::Streams};
 use crate::{capabilities::Directory, hibernation::varint};
 
+/// What a guest has handles to.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    /// The places of its table by their indices, which are counted from 1.
+    pub(super) places: Vec<Place>,
+    /// How many places the table has, free ones too: it never gets shorter.
+    pub(super) table_len: usize,
+    /// Whether its table may have other free places than is known here.
+    pub(super) is_out_of_step: bool,
+}
+
+impl Held {
+    /// Whether the table is as it was when the host had given a fresh guest these
+    /// handles, and nothing else can be told from it: it has no free places.
+    pub(super) fn is_as_given(&self, given: &[u8]) -> bool {
+        !self.is_out_of_step
+            && self.table_len == self.places.len()
+            && !self.places.contains(&Place::Free)
+            && encode(&self.places) == given
+    }
+}
+
 /// What a place in a guest's table of handles has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
@@ -73,7 +95,7 @@ pub(super) fn places(
 }
 
 /// How many places of a table are free: it fills them before it grows.
-fn free(table: &mut ResourceTable) -> usize {
+pub(super) fn free(table: &mut ResourceTable) -> usize {
     let max = table.max_capacity();
     table.set_max_capacity(0);
     let fillers: Vec<_> = iter::from_fn(|| table.push(()).ok()).collect();

@@ -2,24 +2,28 @@
 
 pub(super) mod handles;
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use thiserror::Error;
 use wasmtime::{
     Result,
-    component::{Component, ComponentExportIndex},
+    component::{Component, ComponentExportIndex, TypedFunc},
+    ensure,
     error::Context as _,
 };
 
 use super::{
     error::CallError,
-    held::{self, Place},
+    held::{self, Held},
     instance::{Instance, Template},
     ledger::Ledger,
+    warm::Warm,
 };
 use crate::{
     config::Config,
-    hibernation::{ACCESSOR, Baseline, Damaged, Invalid, Scan, Snapshot, Transfer, Unfit},
+    hibernation::{
+        ACCESSOR, Baseline, Damaged, Difference, Invalid, Load, Scan, Snapshot, Transfer, Unfit,
+    },
     messaging::ConnectionId,
 };
 
@@ -78,6 +82,11 @@ impl Hibernation {
         let handles = handles::Functions::find(component);
         Ok(Self { baseline: Arc::new(baseline), save, load, handles })
     }
+
+    /// The pages of 64 KiB that a fresh instance's memories have.
+    pub(super) fn baseline_pages(&self) -> u64 {
+        (self.baseline.len_bytes() / (64 * 1024)) as u64
+    }
 }
 
 impl Template {
@@ -95,35 +104,41 @@ impl Template {
         if let Ok(hibernation) = &*self.hibernation {
             let baseline = Arc::new(hibernation.baseline.with_scan(scan));
             self.hibernation = Arc::new(Ok(Hibernation { baseline, ..hibernation.clone() }));
+            self.warm = Warm::new(self.tenant.metrics.warm.clone());
         }
         self
     }
 
-    /// Makes an instance again. It goes on with what its connection holds.
+    /// Makes an instance again, of one that is [warm](super::warm) if it can. It goes
+    /// on with what its connection holds; `None`: nothing.
     ///
     /// # Errors
     /// Bytes that are no snapshot of this plugin's; no room in the pool.
     pub async fn restore(
         &self,
         id: ConnectionId,
-        ledger: Box<Ledger>,
+        ledger: Option<Box<Ledger>>,
         snapshot: &Snapshot,
     ) -> Result<Instance, RestoreError> {
         let hibernation = self.can_hibernate().map_err(|why| RestoreError::Unfit(why.clone()))?;
         let Config { memory_max_bytes, resources_max, .. } = *self.tenant.config;
         let load =
             Transfer::load(&hibernation.baseline, snapshot, memory_max_bytes, resources_max)?;
-        let mut instance = self.instantiate_with(id, ledger).await?;
-        instance.load(hibernation, load).await.map_err(|error| {
-            match error.downcast_ref::<Damaged>() {
-                Some(damaged) => RestoreError::Invalid(Invalid::Damaged(*damaged)),
-                None => {
-                    let hit = instance.store.data().limits.last_hit();
-                    CallError::of_making(&error, hit).into()
-                }
+        let (instance, loaded) = match self.warm.take(&load) {
+            Some(mut instance) => {
+                let loaded = instance.reuse(self, hibernation, id, ledger, load).await;
+                (instance, loaded)
             }
-        })?;
-        Ok(instance)
+            None => {
+                let mut instance = self.make(id, ledger.unwrap_or_default()).await?;
+                let loaded = instance.load(hibernation, load).await;
+                (instance, loaded)
+            }
+        };
+        match loaded {
+            Ok(()) => Ok(instance),
+            Err(error) => Err(instance.restore_error(&error)),
+        }
     }
 }
 
@@ -136,9 +151,9 @@ impl Instance {
     pub async fn hibernate(&mut self) -> Result<Snapshot, StaysAwake> {
         let hibernation = self.hibernation.clone();
         let hibernation = (*hibernation).as_ref().map_err(|why| StaysAwake::Unfit(why.clone()))?;
-        let places = self.store.data_mut().held().ok_or(StaysAwake::HoldsResources)?;
-        let saved = match self.holds(hibernation, &places).await {
-            Ok(true) => self.save(hibernation, &places).await,
+        let held = self.store.data_mut().held().ok_or(StaysAwake::HoldsResources)?;
+        let saved = match self.holds(hibernation, &held).await {
+            Ok(true) => self.save(hibernation, &held).await,
             Ok(false) => return Err(StaysAwake::HoldsResources),
             Err(error) => Err(error),
         };
@@ -148,32 +163,81 @@ impl Instance {
     }
 
     /// Whether these are surely the guest's handles.
-    async fn holds(&mut self, hibernation: &Hibernation, places: &[Place]) -> Result<bool> {
+    async fn holds(&mut self, hibernation: &Hibernation, held: &Held) -> Result<bool> {
         match hibernation.handles {
-            _ if places.is_empty() => Ok(true),
-            Some(functions) => self.handles(functions).is_like(places).await,
+            _ if held.places.is_empty() || held.is_as_given(&self.given) => Ok(true),
+            Some(functions) => self.handles(functions).is_like(&held.places).await,
             None => Ok(false),
         }
     }
 
-    /// None: the snapshot would be too large.
-    async fn save(
-        &mut self,
-        hibernation: &Hibernation,
-        places: &[Place],
-    ) -> Result<Option<Snapshot>> {
+    /// Returns `None` if the snapshot would be too large.
+    async fn save(&mut self, hibernation: &Hibernation, held: &Held) -> Result<Option<Snapshot>> {
         let max_bytes = self.store.data().tenant.config.snapshot_max_bytes;
-        let save = Transfer::save(&hibernation.baseline, max_bytes);
-        Ok(self.transfer(hibernation.save, save).await?.finish_save(&held::encode(places)))
+        let room = mem::take(&mut self.difference);
+        let added = held::encode(&held.places);
+        let save = Transfer::save(&hibernation.baseline, &added, max_bytes, room);
+        let (snapshot, difference) = self.transfer(hibernation.save, save).await?.finish_save();
+        self.difference = difference;
+        // One whose handles can't be known again serves nobody else.
+        self.difference_is_known = snapshot.is_some() && held.is_as_given(&self.given);
+        Ok(snapshot)
     }
 
-    async fn load(&mut self, hibernation: &Hibernation, load: Transfer) -> Result<()> {
-        let handles = self.transfer(hibernation.load, load).await?.finish_load();
-        let places = held::decode(&handles).ok_or(Damaged("a handle"))?;
+    /// Puts a snapshot into a fresh instance.
+    async fn load(&mut self, hibernation: &Hibernation, load: Load) -> Result<()> {
+        let given = load.added().to_vec();
+        self.difference =
+            self.transfer(hibernation.load, load.into_fresh()).await?.finish_load()?;
+        self.give(hibernation, given).await
+    }
+
+    /// Puts a snapshot into an instance that another connection had, which has nothing
+    /// of it afterwards.
+    pub(super) async fn reuse(
+        &mut self,
+        template: &Template,
+        hibernation: &Hibernation,
+        id: ConnectionId,
+        ledger: Option<Box<Ledger>>,
+        load: Load,
+    ) -> Result<()> {
+        ensure!(mem::take(&mut self.difference_is_known), "the instance is not fit for reuse");
+        let difference = mem::take(&mut self.difference);
+        self.begin(&template.sources, id, ledger);
+        let given = load.added().to_vec();
+        let load = load.into_used(difference);
+        self.difference = self.transfer(hibernation.load, load).await?.finish_load()?;
+        self.difference.used_here();
+        if given == self.given { Ok(()) } else { self.give(hibernation, given).await }
+    }
+
+    /// Gives a guest that has no handles those of a snapshot.
+    async fn give(&mut self, hibernation: &Hibernation, given: Vec<u8>) -> Result<()> {
+        let places = held::decode(&given).ok_or(Damaged("a handle"))?;
         match hibernation.handles {
-            _ if places.is_empty() => Ok(()),
-            Some(functions) => self.handles(functions).fill(&places).await,
-            None => Err(Damaged("its length").into()),
+            _ if places.is_empty() => {}
+            Some(functions) => self.handles(functions).fill(&places).await?,
+            None => return Err(Damaged("its length").into()),
+        }
+        self.given = given;
+        Ok(())
+    }
+
+    /// The handles that it was given, as they stand in a snapshot.
+    pub(super) fn given(&self) -> &[u8] {
+        &self.given
+    }
+
+    /// What it differs in from a fresh one. Returns `None` if that is not known.
+    pub(super) fn difference(&self) -> Option<&Difference> {
+        self.difference_is_known.then_some(&self.difference)
+    }
+
+    pub(super) fn restore_error(&self, error: &wasmtime::Error) -> RestoreError {
+        match error.downcast_ref::<Damaged>() {
+            Some(damaged) => RestoreError::Invalid(Invalid::Damaged(*damaged)),
+            None => CallError::of_making(error, self.store.data().limits.last_hit()).into(),
         }
     }
 
@@ -187,13 +251,23 @@ impl Instance {
         self.store.into_data().into_ledger()
     }
 
+    /// A function of the accessor's. Finding it takes a third of its call.
+    fn accessor(&mut self, index: ComponentExportIndex) -> Result<TypedFunc<(), ()>> {
+        if let Some((_, found)) = self.accessors.iter().find(|(of, _)| *of == index) {
+            return Ok(*found);
+        }
+        let found = self.component.get_typed_func::<(), ()>(&mut self.store, index)?;
+        self.accessors.push((index, found));
+        Ok(found)
+    }
+
     /// Calls a function of the accessor's, and returns what became of the transfer.
     async fn transfer(
         &mut self,
         accessor: ComponentExportIndex,
         what: Transfer,
     ) -> Result<Transfer> {
-        let function = self.component.get_typed_func::<(), ()>(&mut self.store, accessor)?;
+        let function = self.accessor(accessor)?;
         // The accessor is the host's: it is not interrupted, and passes whole memories.
         self.store.set_epoch_deadline(u64::MAX / 2);
         let values_max_bytes = self.store.hostcall_fuel();
@@ -201,7 +275,7 @@ impl Instance {
         self.store.data_mut().transfer = what;
         function.call_async(&mut self.store, ()).await?;
         self.store.set_hostcall_fuel(values_max_bytes);
-        Ok(std::mem::take(&mut self.store.data_mut().transfer))
+        Ok(mem::take(&mut self.store.data_mut().transfer))
     }
 }
 

@@ -60,6 +60,11 @@ impl Http {
         Self { context: WasiHttpCtx::new(), hooks: Hooks { tenant, connection } }
     }
 
+    /// Sends for another connection from now on.
+    pub(super) fn change_connection(&mut self, connection: ConnectionId) {
+        self.hooks.connection = connection;
+    }
+
     pub(super) fn view<'a>(&'a mut self, table: &'a mut ResourceTable) -> WasiHttpCtxView<'a> {
         WasiHttpCtxView { ctx: &mut self.context, table, hooks: &mut self.hooks }
     }

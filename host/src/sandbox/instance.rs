@@ -2,9 +2,10 @@
 
 use std::{pin::pin, sync::Arc};
 
+use smallvec::SmallVec;
 use wasmtime::{
     Store,
-    component::{Instance as Component, InstancePre},
+    component::{ComponentExportIndex, Instance as Component, InstancePre, TypedFunc},
 };
 
 use super::{
@@ -16,11 +17,15 @@ use super::{
     error::CallError,
     hibernation::Hibernation,
     ledger::Ledger,
-    log::GuestLog,
     sources::Sources,
     state::State,
+    warm::Warm,
 };
-use crate::{hibernation::Unfit, messaging::ConnectionId, tenant::Tenant};
+use crate::{
+    hibernation::{Difference, Transfer, Unfit},
+    messaging::ConnectionId,
+    tenant::Tenant,
+};
 
 /// A component from which instances are made: compiled, linked and checked.
 #[derive(Clone)]
@@ -30,6 +35,7 @@ pub struct Template {
     pub(super) callbacks: Arc<Callbacks>,
     pub(super) sources: Arc<dyn Sources>,
     pub(super) hibernation: Arc<Result<Hibernation, Unfit>>,
+    pub(super) warm: Arc<Warm>,
 }
 
 /// A live instance. After a call that failed it is only good for dropping.
@@ -42,6 +48,14 @@ pub struct Instance {
     clock: Arc<Clock>,
     tenant: Arc<Tenant>,
     pub(super) hibernation: Arc<Result<Hibernation, Unfit>>,
+    /// What it differed in from a fresh one when a snapshot was taken last.
+    pub(super) difference: Difference,
+    /// Whether nothing was called since.
+    pub(super) difference_is_known: bool,
+    /// The accessor's functions that were called.
+    pub(super) accessors: SmallVec<[(ComponentExportIndex, TypedFunc<(), ()>); 2]>,
+    /// The handles that the host gave its guest, as they stand in a snapshot.
+    pub(super) given: Vec<u8>,
 }
 
 /// A request for a WebSocket at `/`, as short as one can be: to try a handler by.
@@ -79,16 +93,26 @@ impl Template {
         self
     }
 
-    /// Makes an instance, and runs its start functions.
+    /// Makes an instance, of one that is [warm](super::warm) if it can.
     ///
     /// # Errors
     /// A trap or an overrun in a start function; no room in the pool.
     pub async fn instantiate(&self, id: ConnectionId) -> Result<Instance, CallError> {
-        self.instantiate_with(id, Box::default()).await
+        if let Ok(hibernation) = self.can_hibernate() {
+            let load = Transfer::load_fresh(&hibernation.baseline);
+            if let Some(mut instance) = self.warm.take(&load) {
+                let begun = instance.reuse(self, hibernation, id, None, load).await;
+                return match begun {
+                    Ok(()) => Ok(instance),
+                    Err(error) => Err(CallError::of_making(&error, None)),
+                };
+            }
+        }
+        self.make(id, Box::default()).await
     }
 
-    /// Makes an instance that goes on with a ledger.
-    pub(super) async fn instantiate_with(
+    /// Makes an instance that goes on with a ledger, and runs its start functions.
+    pub(super) async fn make(
         &self,
         id: ConnectionId,
         ledger: Box<Ledger>,
@@ -103,6 +127,10 @@ impl Template {
             clock,
             tenant: self.tenant.clone(),
             hibernation: self.hibernation.clone(),
+            difference: Difference::default(),
+            difference_is_known: false,
+            accessors: SmallVec::new(),
+            given: Vec::new(),
         })
     }
 }
@@ -113,11 +141,9 @@ pub(super) async fn start(
     pre: &InstancePre<State>,
     sources: &Arc<dyn Sources>,
     id: ConnectionId,
-    mut ledger: Box<Ledger>,
+    ledger: Box<Ledger>,
 ) -> Result<(Store<State>, Component, Arc<Clock>), CallError> {
-    let log = ledger.log.take();
-    let log = log.unwrap_or_else(|| Arc::new(GuestLog::new(tenant.clone(), id)));
-    let state = State::new(tenant.clone(), sources.clone(), log, ledger);
+    let state = State::new(tenant.clone(), sources.clone(), id, ledger);
     let mut store = Store::new(pre.engine(), state);
     store.limiter(|state| &mut state.limits);
     store.set_hostcall_fuel(tenant.config.values_max_bytes);
@@ -222,6 +248,18 @@ impl Instance {
         Ok(options)
     }
 
+    /// Serves another connection from now on.
+    pub(super) fn begin(
+        &mut self,
+        sources: &Arc<dyn Sources>,
+        id: ConnectionId,
+        ledger: Option<Box<Ledger>>,
+    ) {
+        self.store.data_mut().begin(sources, id, ledger);
+        self.store.set_hostcall_fuel(self.tenant.config.values_max_bytes);
+        self.clock.forget();
+    }
+
     /// Has the instance go on with what one of another version held of the host.
     pub fn take_over(&mut self, mut ledger: Box<Ledger>) {
         ledger.move_to(&self.tenant);
@@ -243,6 +281,8 @@ impl Instance {
         params: C::Params<'_>,
         allowance: Allowance,
     ) -> Result<C::Results, CallError> {
+        self.difference_is_known = false;
+        self.difference.used_here();
         if self.last.is_none_or(|last| last.typed::<C>().is_none()) {
             self.last = callback.of(&self.component, &mut self.store);
         }
@@ -254,6 +294,11 @@ impl Instance {
             }
             None => Err(wasmtime::format_err!("`{}` is not there", C::NAME)),
         };
+        if self.clock.was_suspended() {
+            self.difference.used_anywhere();
+        } else {
+            self.difference.used_here();
+        }
         called.map_err(|error| self.call_error(&error))
     }
 

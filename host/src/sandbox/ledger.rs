@@ -16,7 +16,7 @@ use bytes::Bytes;
 use super::{
     bindings::wshost::handler::types::ErrorResult as Error,
     holding::{Amounts, Holding, Kind},
-    log::GuestLog,
+    log::Lines,
     timers::{Alarm, Fired, Timers},
 };
 pub use asking::topic_name;
@@ -110,7 +110,7 @@ pub struct Ledger {
     /// Its place among the others; none before it is open.
     seat: Option<Seat>,
     /// Its log, while its instance sleeps and something in it is not finished.
-    pub(super) log: Option<Arc<GuestLog>>,
+    pub(super) log: Option<Box<Lines>>,
     pub(super) effects: Vec<Effect>,
     effects_bytes: usize,
     holding: Holding,
@@ -135,12 +135,18 @@ impl Default for Ledger {
 }
 
 impl Ledger {
-    /// One of an open connection that holds nothing, and has started so many
+    /// Begins anew for another connection. It [holds nothing](Self::holds_nothing).
+    pub(super) fn forget(&mut self) {
+        self.phase = Phase::Init;
+        self.timers = Timers::default();
+        self.seat = None;
+    }
+
+    /// Goes on for an open connection that holds nothing, and has started so many
     /// timers.
-    #[must_use]
-    pub fn after(last_timer: u64, seat: Seat) -> Self {
-        let timers = Timers::after(last_timer);
-        Self { phase: Phase::Open, timers, seat: Some(seat), ..Self::default() }
+    pub fn go_on(&mut self, last_timer: u64, seat: Seat) {
+        self.timers = Timers::after(last_timer);
+        self.open(seat);
     }
 
     /// From here on the handler can ask for everything.

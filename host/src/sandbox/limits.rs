@@ -52,6 +52,11 @@ impl Limits {
         self.last_hit
     }
 
+    /// Begins to count hits anew: the instance serves another connection.
+    pub(super) fn forget_hit(&mut self) {
+        self.last_hit = None;
+    }
+
     fn hit(&mut self, setting: &'static str) {
         self.last_hit = Some(setting);
         if let Some(tenant) = &self.tenant {

@@ -31,6 +31,7 @@ pub mod state;
 mod stdio;
 pub mod template;
 pub mod timers;
+mod warm;
 
 pub use bindings::wshost::handler::types;
 pub use deadline::Times;
@@ -41,3 +42,4 @@ pub use instance::{Instance, Template, sample_request};
 pub use ledger::{Effect, Ledger, Phase, Seat, topic_name};
 pub use request::KeptRequest;
 pub use sources::Sources;
+pub use warm::WarmRoom;

@@ -1,6 +1,6 @@
 //! What the host keeps in an instance's store.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use wasmtime::{
     Result,
@@ -16,11 +16,11 @@ use wasmtime_wasi::{
 use wasmtime_wasi_http::WasiHttpCtxView;
 
 use super::{
-    held::{self, Place},
+    held::{self, Held},
     http::Http,
     ledger::Ledger,
     limits::Limits,
-    log::{GuestLog, Output},
+    log::{GuestLog, Lines, Output},
     sources::Sources,
     stdio::Streams,
 };
@@ -42,7 +42,8 @@ pub struct State {
 }
 
 struct Wasi {
-    context: WasiCtx,
+    /// Made at the first call that needs it, for each connection anew.
+    context: Option<WasiCtx>,
     resources: ResourceTable,
     streams: Streams,
     http: Http,
@@ -54,9 +55,12 @@ impl State {
     pub(super) fn new(
         tenant: Arc<Tenant>,
         sources: Arc<dyn Sources>,
-        log: Arc<GuestLog>,
-        ledger: Box<Ledger>,
+        id: ConnectionId,
+        mut ledger: Box<Ledger>,
     ) -> Self {
+        let lines = ledger.log.take().map(|lines| *lines);
+        let lines = lines.unwrap_or_else(|| Lines::new(tenant.clone(), id));
+        let log = Arc::new(GuestLog::of(lines));
         Self {
             ledger,
             limits: Limits::of(&tenant),
@@ -70,9 +74,9 @@ impl State {
 
     /// What the guest has handles to. None: something else than its output and
     /// error, or it can't be told.
-    pub(super) fn held(&mut self) -> Option<Vec<Place>> {
+    pub(super) fn held(&mut self) -> Option<Held> {
         let directories = &self.tenant.capabilities.directories;
-        self.wasi.as_mut().map_or(Some(Vec::new()), |wasi| wasi.held(directories))
+        self.wasi.as_mut().map_or(Some(Held::default()), |wasi| wasi.held(directories))
     }
 
     /// Opens a stream to the guest's output or error.
@@ -121,39 +125,74 @@ impl State {
     }
 
     fn wasi(&mut self) -> &mut Wasi {
-        self.wasi.get_or_insert_with(|| {
-            Box::new(Wasi::new(&*self.sources, &self.tenant, self.log.connection))
-        })
+        self.wasi.get_or_insert_with(|| Box::new(Wasi::new(&self.tenant, self.log.connection())))
     }
 
     /// What outlives the instance.
-    pub(super) fn into_ledger(self) -> Box<Ledger> {
-        let Self { mut ledger, log, .. } = self;
-        ledger.log = Some(log).filter(|log| log.has_begun());
-        ledger
+    pub(super) fn into_ledger(mut self) -> Box<Ledger> {
+        self.ledger.log = self.log.take_begun();
+        self.ledger
+    }
+
+    /// Takes what its connection holds of the host, if it holds anything. The instance
+    /// serves nobody then.
+    pub(super) fn take_ledger(&mut self) -> Option<Box<Ledger>> {
+        self.ledger.log = self.log.take_begun();
+        (!self.ledger.holds_nothing()).then(|| mem::take(&mut self.ledger))
+    }
+
+    /// Serves another connection from now on, which holds this; `None`: nothing.
+    pub(super) fn begin(
+        &mut self,
+        sources: &Arc<dyn Sources>,
+        id: ConnectionId,
+        ledger: Option<Box<Ledger>>,
+    ) {
+        if !Arc::ptr_eq(&self.sources, sources) {
+            self.sources = sources.clone();
+        }
+        match ledger {
+            Some(ledger) => self.ledger = ledger,
+            None => self.ledger.forget(),
+        }
+        self.log.begin(id, self.ledger.log.take());
+        self.limits.forget_hit();
+        self.transfer = Transfer::Idle;
+        if let Some(wasi) = &mut self.wasi {
+            // The random numbers of one connection must not go on for another.
+            wasi.context = None;
+            wasi.http.change_connection(id);
+        }
     }
 }
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let wasi = self.wasi();
-        WasiCtxView { ctx: &mut wasi.context, table: &mut wasi.resources }
+        self.wasi();
+        let Self { wasi, sources, tenant, .. } = self;
+        let Wasi { context, resources, .. } = &mut **wasi.as_mut().expect("it was just made");
+        let context = context.get_or_insert_with(|| self::context(&**sources, tenant));
+        WasiCtxView { ctx: context, table: resources }
     }
 }
 
+/// Clocks, randomness and the environment that is granted; no sockets, arguments
+/// or input. Output is not WASI's here, but [`Streams`]; directories are the
+/// tenant's.
+fn context(sources: &dyn Sources, tenant: &Tenant) -> WasiCtx {
+    let mut builder = WasiCtx::builder();
+    sources.provide(&mut builder);
+    builder.envs(&tenant.capabilities.environment);
+    builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+    builder.build()
+}
+
 impl Wasi {
-    /// Clocks, randomness and the environment that is granted; no sockets, arguments
-    /// or input. Output is not WASI's here, but [`Streams`]; directories are the
-    /// tenant's.
-    fn new(sources: &dyn Sources, tenant: &Arc<Tenant>, connection: ConnectionId) -> Self {
-        let mut builder = WasiCtx::builder();
-        sources.provide(&mut builder);
-        builder.envs(&tenant.capabilities.environment);
-        builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+    fn new(tenant: &Arc<Tenant>, connection: ConnectionId) -> Self {
         let mut resources = ResourceTable::new();
         resources.set_max_capacity(tenant.config.resources_max);
         Self {
-            context: builder.build(),
+            context: None,
             resources,
             streams: Streams::default(),
             http: Http::new(tenant.clone(), connection),
@@ -161,13 +200,16 @@ impl Wasi {
         }
     }
 
-    fn held(&mut self, directories: &[Directory]) -> Option<Vec<Place>> {
+    fn held(&mut self, directories: &[Directory]) -> Option<Held> {
         if self.resources.is_empty() {
-            return Some(Vec::new());
+            let table_len = held::free(&mut self.resources);
+            let is_out_of_step = !self.in_step;
+            return Some(Held { places: Vec::new(), table_len, is_out_of_step });
         }
         let places = held::places(&mut self.resources, &self.streams, directories)
             .filter(|_| self.in_step)?;
         // One more is opened to try it out.
-        (places.len() < self.resources.max_capacity()).then_some(places)
+        let fits = places.len() < self.resources.max_capacity();
+        fits.then(|| Held { table_len: places.len(), places, is_out_of_step: false })
     }
 }

@@ -13,6 +13,7 @@ use super::{
     instance::{Template, start},
     sources::{ProcessSources, Sources},
     state::State,
+    warm::Warm,
 };
 use crate::{
     hibernation::{Baseline, Unfit},
@@ -75,7 +76,8 @@ impl Template {
             }
             Err(unfit) => Err(unfit),
         };
-        let callbacks = Arc::new(callbacks);
-        Ok(Self { tenant, pre, callbacks, sources, hibernation: Arc::new(hibernation) })
+        let (callbacks, hibernation) = (Arc::new(callbacks), Arc::new(hibernation));
+        let warm = Warm::new(tenant.metrics.warm.clone());
+        Ok(Self { tenant, pre, callbacks, sources, hibernation, warm })
     }
 }

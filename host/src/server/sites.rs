@@ -23,6 +23,7 @@ use crate::{
     hibernation::{Slots, SnapshotStore},
     messaging::{Hub, Mailbox},
     plugin::Plugin,
+    sandbox::WarmRoom,
     websocket::CloseFrame,
 };
 
@@ -37,6 +38,8 @@ const SHUTDOWN_PACE: Duration = Duration::from_millis(1);
 pub struct Common {
     /// How many instances there may be.
     pub slots: Arc<Slots>,
+    /// How many that no connection has may be kept.
+    pub warm: Arc<WarmRoom>,
     /// Where those that sleep are.
     pub snapshots: Arc<SnapshotStore>,
     /// How many connections there are.
@@ -51,6 +54,7 @@ impl Common {
     pub fn new(config: &Config, snapshots: SnapshotStore, sockets_max: usize) -> Self {
         Self {
             slots: Slots::new(usize::try_from(config.instances_max).unwrap_or(usize::MAX)),
+            warm: WarmRoom::new(usize::try_from(config.instances_warm_max).unwrap_or(usize::MAX)),
             snapshots: Arc::new(snapshots),
             places: Places::new(config, sockets_max),
             cluster: None,
@@ -251,13 +255,14 @@ impl Sites {
     }
 
     fn shared(&self, plugin: Plugin, hub: Arc<Hub>) -> Arc<Shared> {
-        let Common { slots, snapshots, places, .. } = self.common.clone();
+        let Common { slots, warm, snapshots, places, .. } = self.common.clone();
         let config = plugin.tenant.config.clone();
         Arc::new(Shared {
             plugin,
             config,
             hub,
             slots,
+            warm,
             snapshots,
             places,
             connections: AtomicUsize::new(0),

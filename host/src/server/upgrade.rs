@@ -162,6 +162,7 @@ impl Asker<'_> {
                 Ok((RequestResult::Accepted, response))
             }
             (types::Answer::Respond(own), _) => {
+                guest.retire(&shared).await;
                 let time = Duration::from_millis(shared.config.response_timeout_ms);
                 let mut answer =
                     response::of_handler(own, &shared.plugin.tenant).map_err(invalid)?;

@@ -1,9 +1,18 @@
 //! How many instances may be alive, and whose turn it is to sleep.
 //!
-//! A connection that wakes takes a [`Slot`], first come first served. When few
-//! are left, holders that are idle are asked to sleep: the least recently used,
-//! as the CLOCK algorithm finds them. Each does so in its own task, and drops its
-//! slot when its instance is gone.
+//! A connection that wakes takes a [`Slot`]. If there is none it waits; a slot that
+//! gets free is not kept for it, but offered to the one that has waited longest: a
+//! task that is woken runs only after all others that can, and meanwhile the slot
+//! serves those that run. While few
+//! are left, most who take one have it [for a moment](Slot::is_for_a_moment): they
+//! sleep as soon as they have nothing to do. So very many connections that each
+//! speak seldom pass through the few slots that are left, and wake nobody. One in
+//! [`STAYS`] stays, and for it a holder that is idle is asked to sleep: the least
+//! recently used, as the CLOCK algorithm finds it. A connection that speaks often
+//! thus soon keeps its slot, and one that speaks seldom doesn't take another's.
+//! (Caches know this as bimodal insertion, Qureshi and others, 2007.)
+//!
+//! Each holder sleeps in its own task, and drops its slot when its instance is gone.
 //!
 //! An event costs its connection two changes of a state that is its own. The
 //! lock is for those that wake, fall asleep, or were found busy by the hand. The
@@ -17,6 +26,7 @@ mod tests;
 
 use std::{
     collections::BTreeMap,
+    mem,
     sync::{Arc, PoisonError},
     task::{Context, Poll, Waker},
 };
@@ -30,9 +40,12 @@ use self::{
 };
 use super::sync;
 
-/// Holders are asked to sleep when fewer than this part of all slots is free, so
-/// that one who wakes seldom has to wait for another to fall asleep.
+/// Holders are asked to sleep when fewer than this part of all slots is free or held
+/// for a moment, so that a connection that wakes seldom has to wait.
 const RESERVE: usize = 16;
+
+/// One in so many stays, of those that wake while few slots are left.
+const STAYS: usize = 32;
 
 /// All slots.
 #[derive(Debug)]
@@ -43,13 +56,17 @@ pub struct Slots {
 
 #[derive(Debug)]
 struct Line {
-    /// Slots that nobody has. While there are any, nobody waits.
+    /// Slots that nobody has. While there are any, one that waits was told so.
     free: usize,
-    /// How many are to be free.
+    /// Slots that are held for a moment.
+    momentary: usize,
+    /// How many are to be free, or held for a moment.
     reserve: usize,
-    /// Those that wait for one, in the order they came.
-    waiting: BTreeMap<u64, oneshot::Sender<Slot>>,
-    /// The name of the next one that waits.
+    /// How many were given for a moment since one stayed.
+    passed: usize,
+    /// Those that wait to be told that one is free, by their places in the line.
+    waiting: BTreeMap<u64, oneshot::Sender<()>>,
+    /// The place of the next one that waits.
     next: u64,
     /// How many were asked to sleep, and have not answered yet.
     asked: usize,
@@ -84,6 +101,7 @@ pub struct Counts {
 pub struct Slot {
     slots: Arc<Slots>,
     holder: Arc<Holder>,
+    is_for_a_moment: bool,
     /// Where it is in the clock, if its state says that it is.
     key: usize,
     /// Whom the clock wakes there.
@@ -96,7 +114,9 @@ impl Slots {
     pub fn new(max: usize) -> Arc<Self> {
         let line = Line {
             free: max,
+            momentary: 0,
             reserve: max / RESERVE,
+            passed: 0,
             waiting: BTreeMap::new(),
             next: 0,
             asked: 0,
@@ -106,16 +126,17 @@ impl Slots {
         Arc::new(Self { max, line: Mutex::new(line) })
     }
 
-    /// Takes one, or waits for it behind those that came before. Who doesn't
-    /// want to wait any longer drops this, and loses nothing but its turn.
+    /// Takes one, or waits for it. Who doesn't want to wait any longer drops this, and
+    /// loses nothing but its place in the line.
     pub async fn acquire(self: &Arc<Self>) -> Slot {
-        let turn = self.line_up();
-        self.ask();
-        match turn {
-            Turn::Now(slot) => slot,
-            Turn::Later(_waiting, sent) => {
-                sent.await.expect("it stays in line until it is sent a slot")
-            }
+        let mut place = None;
+        loop {
+            let told = match self.try_acquire(&mut place) {
+                Ok(slot) => return slot,
+                Err(told) => told,
+            };
+            self.ask();
+            told.await.expect("it stays in line until it is told");
         }
     }
 
@@ -126,26 +147,35 @@ impl Slots {
         Counts { free: line.free, waiting: line.waiting.len(), asked: line.asked }
     }
 
-    fn slot(self: &Arc<Self>) -> Slot {
+    fn slot(self: &Arc<Self>, is_for_a_moment: bool) -> Slot {
         Slot {
             slots: self.clone(),
             holder: Arc::new(Holder::new()),
+            is_for_a_moment,
             key: 0,
             waker: Waker::noop().clone(),
         }
     }
 
-    fn line_up(self: &Arc<Self>) -> Turn {
+    /// Takes one that is free, or else waits at this place in the line.
+    fn try_acquire(
+        self: &Arc<Self>,
+        place: &mut Option<Waiting>,
+    ) -> Result<Slot, oneshot::Receiver<()>> {
         let mut line = self.lock();
         if line.free > 0 {
-            line.free -= 1;
-            return Turn::Now(self.slot());
+            let slot = self.slot(line.take());
+            drop(line);
+            self.ask();
+            return Ok(slot);
         }
-        let (sender, sent) = oneshot::channel();
-        let name = line.next;
-        line.next += 1;
-        line.waiting.insert(name, sender);
-        Turn::Later(Waiting { slots: self.clone(), name }, sent)
+        let place = place.get_or_insert_with(|| {
+            line.next += 1;
+            Waiting { slots: self.clone(), name: line.next }
+        });
+        let (sender, told) = oneshot::channel();
+        line.waiting.insert(place.name, sender);
+        Err(told)
     }
 
     /// Asks as many as are needed.
@@ -165,10 +195,37 @@ impl Slots {
 }
 
 impl Line {
+    /// Takes one that is free. Returns whether it is for a moment.
+    fn take(&mut self) -> bool {
+        let is_short =
+            self.reserve > 0 && self.free + self.momentary <= self.reserve + self.waiting.len();
+        self.free -= 1;
+        self.passed = if is_short { (self.passed + 1) % STAYS } else { 0 };
+        let is_for_a_moment = is_short && self.passed > 0;
+        self.momentary += usize::from(is_for_a_moment);
+        is_for_a_moment
+    }
+
+    /// The first that waits, if there is a slot for it: it is told so.
+    fn next_waiting(&mut self) -> Option<oneshot::Sender<()>> {
+        if self.free == 0 {
+            return None;
+        }
+        self.waiting.pop_first().map(|(_, first)| first)
+    }
+
+    /// How many holders are to sleep: as many as the reserve lacks, and some more while
+    /// others wait. A slot that gets free soon serves many of those, one after another.
+    fn wanted(&self) -> usize {
+        let lacking = self.reserve.saturating_sub(self.free + self.momentary);
+        let at_once = if self.reserve == 0 { usize::MAX } else { self.reserve };
+        let waiting = if self.free == 0 { self.waiting.len().min(at_once) } else { 0 };
+        lacking + waiting
+    }
+
     /// Turns the hand to the next one that is to sleep, if one more is needed.
     fn victim(&mut self, max: usize) -> Option<Waker> {
-        while self.reserve + self.waiting.len() > self.free + self.asked && !self.listed.is_empty()
-        {
+        while self.wanted() > self.asked && !self.listed.is_empty() {
             let key = self.hand;
             // No more are listed than there are slots.
             self.hand = (key + 1) % max;
@@ -187,6 +244,20 @@ impl Line {
 }
 
 impl Slot {
+    /// Whether its holder is to sleep as soon as it has nothing to do.
+    #[must_use]
+    pub fn is_for_a_moment(&self) -> bool {
+        self.is_for_a_moment
+    }
+
+    /// Keeps the slot for longer: its holder can't sleep now.
+    pub fn keep(&mut self) {
+        if mem::take(&mut self.is_for_a_moment) {
+            self.slots.lock().momentary -= 1;
+            self.slots.ask();
+        }
+    }
+
     /// Offers the slot, with the task's waker: from here on its holder is idle,
     /// until it says that it is [`busy`](Self::busy). Ready when it is asked to
     /// sleep: it drops the slot as soon as it can. It is called whenever the
@@ -203,12 +274,14 @@ impl Slot {
     }
 
     /// Takes the offer back: there is something to do for the instance. If the
-    /// holder had been asked to sleep, another one is asked.
+    /// holder had been asked to sleep, it has the slot for a moment from now on, and
+    /// another one is asked if that is not enough.
     pub fn busy(&mut self) {
         if self.holder.busy() == State::Asked {
             let mut line = self.slots.lock();
             self.holder.set(State::Unlisted);
             line.asked -= 1;
+            line.momentary += usize::from(!mem::replace(&mut self.is_for_a_moment, true));
             drop(line);
             self.slots.ask();
         }
@@ -217,7 +290,7 @@ impl Slot {
     /// Enters the clock, or changes whom it wakes.
     fn list(&mut self, waker: &Waker) {
         // Outlives the lock: dropping a waker may run anything.
-        let _before = std::mem::replace(&mut self.waker, waker.clone());
+        let _before = mem::replace(&mut self.waker, waker.clone());
         let mut line = self.slots.lock();
         match self.holder.state() {
             State::Unlisted => {
@@ -243,23 +316,19 @@ impl Drop for Slot {
             State::Busy | State::Idle | State::Stale => drop(line.listed.remove(self.key)),
             State::Asked => line.asked -= 1,
         }
-        let Some((_, first)) = line.waiting.pop_first() else {
-            line.free += 1;
-            return;
-        };
+        line.momentary -= usize::from(self.is_for_a_moment);
+        line.free += 1;
+        let first = line.next_waiting();
         drop(line);
-        // If it has just left, its slot is dropped in turn, and goes to the next.
-        let _ = first.send(self.slots.slot());
+        if let Some(first) = first {
+            // If it has just left, it tells the next.
+            let _ = first.send(());
+        }
     }
 }
 
-/// How one comes to a slot.
-enum Turn {
-    Now(Slot),
-    Later(Waiting, oneshot::Receiver<Slot>),
-}
-
 /// A place in the line, which is left when this is dropped.
+#[derive(Debug)]
 struct Waiting {
     slots: Arc<Slots>,
     name: u64,
@@ -267,6 +336,15 @@ struct Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.slots.lock().waiting.remove(&self.name);
+        let mut line = self.slots.lock();
+        if line.waiting.remove(&self.name).is_some() {
+            return;
+        }
+        // It was told of a slot, and may not have taken it.
+        let next = line.next_waiting();
+        drop(line);
+        if let Some(next) = next {
+            let _ = next.send(());
+        }
     }
 }

@@ -6,13 +6,15 @@
 //! ```
 //!
 //! A snapshot is put once and taken once, so the coldest is the one that was put
-//! first. One thread moves those to a file; `put` and `take` don't wait for it,
-//! only a snapshot that is in the file is waited for.
+//! first. One thread packs those that stay, and another moves the oldest to a file;
+//! `put` and `take` don't wait for them, only a snapshot that is in the file is
+//! waited for.
 //!
 //! Beside its bytes a snapshot costs 32 bytes here, and 16 for its ticket.
 
 mod blocks;
 mod file;
+mod packer;
 mod shelf;
 mod spiller;
 #[cfg(test)]
@@ -29,9 +31,11 @@ use thiserror::Error;
 
 use self::{
     file::SpillFile,
+    packer::Packer,
     shelf::{Entry, Shelf},
     spiller::Spiller,
 };
+use super::Snapshot;
 use crate::observe::Seldom;
 
 /// How much is kept, and where.
@@ -87,6 +91,9 @@ pub struct Lost(#[from] io::Error);
 pub struct SnapshotStore {
     memory_max_bytes: u64,
     spill: Option<Spilling>,
+    /// Tells the thread that packs snapshots that there are some; it ends when this
+    /// is dropped.
+    unpacked: SyncSender<()>,
     shelf: Arc<SharedShelf>,
     refused: Seldom,
 }
@@ -110,16 +117,18 @@ impl SharedShelf {
 }
 
 impl SnapshotStore {
-    /// An empty one. With a spill file it has a thread, which ends with it.
+    /// An empty one. Its threads end with it.
     ///
     /// # Errors
-    /// The file or the thread can't be made; snapshots would never be spilled.
+    /// The file or a thread can't be made.
     pub fn new(settings: Settings) -> anyhow::Result<Self> {
         let Settings { memory_max_bytes, spill } = settings;
         let shelf = Arc::new(SharedShelf(Mutex::new(Shelf::new())));
         let spill =
             spill.map(|spill| Spilling::start(&shelf, &spill, memory_max_bytes)).transpose()?;
-        Ok(Self { memory_max_bytes, spill, shelf, refused: Seldom::default() })
+        let unpacked =
+            Packer::start(&shelf).context("can't start the thread that packs snapshots")?;
+        Ok(Self { memory_max_bytes, spill, unpacked, shelf, refused: Seldom::default() })
     }
 
     /// Keeps a snapshot until its ticket is used or dropped.
@@ -127,12 +136,22 @@ impl SnapshotStore {
     /// # Errors
     /// Those in memory would take more than `memory_max_bytes`. The snapshot is
     /// given back, and it is logged, seldom.
-    pub fn put(&self, snapshot: Box<[u8]>) -> Result<Ticket, NoRoom> {
+    pub fn put(&self, mut snapshot: Box<[u8]>) -> Result<Ticket, NoRoom> {
         let mut shelf = self.shelf.lock();
+        if shelf.stats().memory.bytes > self.memory_max_bytes / 2 {
+            drop(shelf);
+            snapshot = Snapshot::from_bytes(snapshot).pack().into_bytes();
+            shelf = self.shelf.lock();
+        }
+        let had_unpacked = shelf.has_unpacked();
         let put = shelf.put(snapshot, self.memory_max_bytes);
         let stats = shelf.stats();
         drop(shelf);
         let key = put.map_err(|snapshot| self.refuse(snapshot, stats))?;
+        if !had_unpacked {
+            // Full: the packer was told already, and has not begun to look.
+            let _ = self.unpacked.try_send(());
+        }
         if let Some(spill) = &self.spill
             && stats.memory.bytes > spill.above_bytes
         {
@@ -214,7 +233,11 @@ impl Ticket {
             Some(Entry::Moving(bytes)) => Ok(Arc::unwrap_or_clone(bytes)),
             Some(Entry::Spilled(spilled)) => {
                 let read = tokio::task::spawn_blocking(move || spilled.read()).await;
-                Ok(read.map_err(io::Error::other)??)
+                let bytes = read.map_err(io::Error::other)??;
+                if Snapshot::is_new(&bytes) {
+                    return Err(io::Error::from(io::ErrorKind::InvalidData).into());
+                }
+                Ok(bytes)
             }
             None => unreachable!("a ticket is used once"),
         }

@@ -5,6 +5,10 @@ use std::sync::Arc;
 use slab::Slab;
 
 use super::{Amount, Stats, file::Spilled};
+use crate::hibernation::Snapshot;
+
+/// A snapshot is packed when it has stayed for more than so many ticks.
+const PACKED_AFTER_TICKS: u8 = 1;
 
 /// No entry.
 const NONE: u32 = u32::MAX;
@@ -16,6 +20,10 @@ pub(super) struct Shelf {
     entries: Slab<Entry>,
     oldest: u32,
     newest: u32,
+    /// The oldest that was not packed: those put after it were not either.
+    unpacked: u32,
+    /// How often the packer looked.
+    tick: u8,
     stats: Stats,
 }
 
@@ -33,16 +41,20 @@ pub(super) enum Entry {
 /// A snapshot that is being written: by the one who writes it, and by the shelf.
 pub(super) type Moving = Arc<Box<[u8]>>;
 
-/// Who was put before an entry and after it.
+/// The entries that were put before and after an entry, and the tick it was put in.
 #[derive(Debug)]
 pub(super) struct Links {
     older: u32,
     newer: u32,
+    tick: u8,
 }
+
+const _: () = assert!(size_of::<Entry>() == 32);
 
 impl Shelf {
     pub(super) fn new() -> Self {
-        Self { entries: Slab::new(), oldest: NONE, newest: NONE, stats: Stats::default() }
+        let (oldest, newest, unpacked) = (NONE, NONE, NONE);
+        Self { entries: Slab::new(), oldest, newest, unpacked, tick: 0, stats: Stats::default() }
     }
 
     pub(super) fn stats(&self) -> Stats {
@@ -77,7 +89,7 @@ impl Shelf {
         match &entry {
             Entry::Held(bytes, links) => {
                 self.stats.memory.subtract(bytes.len() as u64);
-                self.unlink(links);
+                self.unlink(key, links);
             }
             Entry::Moving(bytes) => self.stats.memory.subtract(bytes.len() as u64),
             Entry::Spilled(spilled) => self.stats.disk.subtract(spilled.block_bytes()),
@@ -94,11 +106,40 @@ impl Shelf {
         let key = self.oldest;
         let entry = self.entries.get_mut(key as usize)?;
         let Entry::Held(bytes, links) = entry else { unreachable!("only those held are linked") };
-        let moving = Arc::new(std::mem::take(bytes));
-        let links = std::mem::replace(links, Links { older: NONE, newer: NONE });
+        let bytes = std::mem::take(bytes);
+        let links = std::mem::replace(links, Links { older: NONE, newer: NONE, tick: 0 });
+        self.stats.memory.bytes -= bytes.len() as u64;
+        let moving = Arc::new(Snapshot::from_bytes(bytes).pack().into_bytes());
+        self.stats.memory.bytes += moving.len() as u64;
         *entry = Entry::Moving(moving.clone());
-        self.unlink(&links);
+        self.unlink(key, &links);
         Some((key, moving))
+    }
+
+    /// Begins a tick of the packer's.
+    pub(super) fn tick(&mut self) {
+        self.tick = self.tick.wrapping_add(1);
+    }
+
+    /// Whether some in memory are not packed.
+    pub(super) fn has_unpacked(&self) -> bool {
+        self.unpacked != NONE
+    }
+
+    /// Packs the oldest that is not packed, if it has stayed for long enough.
+    pub(super) fn pack_next(&mut self) -> bool {
+        let tick = self.tick;
+        let Some(Entry::Held(bytes, links)) = self.entries.get_mut(self.unpacked as usize) else {
+            return false;
+        };
+        if tick.wrapping_sub(links.tick) <= PACKED_AFTER_TICKS {
+            return false;
+        }
+        self.stats.memory.bytes -= bytes.len() as u64;
+        *bytes = Snapshot::from_bytes(std::mem::take(bytes)).pack().into_bytes();
+        self.stats.memory.bytes += bytes.len() as u64;
+        self.unpacked = links.newer;
+        true
     }
 
     /// Ends a move, with where the snapshot is now. Gives that back if nobody
@@ -134,10 +175,16 @@ impl Shelf {
     fn append(&mut self, key: u32) -> Links {
         let older = std::mem::replace(&mut self.newest, key);
         *self.newer_than(older) = key;
-        Links { older, newer: NONE }
+        if self.unpacked == NONE {
+            self.unpacked = key;
+        }
+        Links { older, newer: NONE, tick: self.tick }
     }
 
-    fn unlink(&mut self, links: &Links) {
+    fn unlink(&mut self, key: u32, links: &Links) {
+        if self.unpacked == key {
+            self.unpacked = links.newer;
+        }
         *self.newer_than(links.older) = links.newer;
         *self.older_than(links.newer) = links.older;
     }

@@ -24,7 +24,9 @@ fn file(max_bytes: u64) -> Arc<SpillFile> {
 }
 
 fn snapshot(seed: usize, len: usize) -> Box<[u8]> {
-    (0..len).map(|at| (seed * 31 + at * 7).to_le_bytes()[0]).collect()
+    let byte = |at: usize| (seed * 31 + at * 7).to_le_bytes()[0];
+    // The second one says that it is packed.
+    (0..len).map(|at| if at == 1 { 0 } else { byte(at) }).collect()
 }
 
 fn amounts(store: &SnapshotStore) -> [(usize, u64); 2] {
@@ -56,6 +58,38 @@ fn the_thread_moves_what_it_is_told_of_and_ends() {
     drop(wanted);
     thread.join().unwrap();
     assert_eq!(amounts(&store), [(2, 2_000), (1, KIB)]);
+}
+
+#[tokio::test]
+async fn snapshots_that_stay_are_packed_and_others_are_not() {
+    let (store, _) = by_hand(KIB * KIB, KIB * KIB, file(64 * KIB));
+    let new = |seed: u8| Snapshot::new(*b"a plugin", &[seed; 1_000]);
+    let put = |seed| store.put(new(seed).into_bytes()).unwrap();
+    let (old, taken) = (put(1), put(2));
+    let tick = || {
+        store.shelf.lock().tick();
+        while store.shelf.lock().pack_next() {}
+    };
+    tick();
+    assert_eq!(taken.take().await.unwrap(), new(2).into_bytes(), "not after one tick");
+    let young = put(3);
+    tick();
+    let packed = new(1).pack().into_bytes();
+    assert!(packed.len() < 100);
+    assert_eq!(store.stats().memory.bytes, (packed.len() + young.len_bytes() as usize) as u64);
+    assert_eq!(old.take().await.unwrap(), packed);
+    assert_eq!(young.take().await.unwrap(), new(3).into_bytes());
+    assert!(!store.shelf.lock().has_unpacked());
+}
+
+#[tokio::test]
+async fn snapshots_are_packed_before_they_are_written() {
+    let (store, spiller) = by_hand(KIB * KIB, 0, file(64 * KIB));
+    let new = Snapshot::new(*b"a plugin", &[7; 1_000]);
+    let ticket = store.put(new.clone().into_bytes()).unwrap();
+    spiller.spill().unwrap();
+    assert_eq!(amounts(&store), [(0, 0), (1, 256)]);
+    assert_eq!(ticket.take().await.unwrap(), new.pack().into_bytes());
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ fn snapshots() -> (Rig, [Box<[u8]>; 2]) {
     let snapshots = std::array::from_fn(|_| {
         live.call("f");
         live.call("f");
-        rig.snapshot(&mut live).into_bytes()
+        rig.snapshot(&mut live).pack().into_bytes()
     });
     assert!(snapshots.iter().all(|bytes| rig.restore(&from(bytes)).is_ok()));
     (rig, snapshots)
@@ -49,7 +49,7 @@ fn every_byte_counts() {
 #[test]
 fn another_plugins_snapshot_is_refused() {
     let rig = rig();
-    let other = Snapshot::pack(*b"another.", &[]);
+    let other = Snapshot::new(*b"another.", &[]).pack();
     let error = rig.restore(&other).err().unwrap();
     assert_eq!(error.downcast_ref(), Some(&Invalid::Plugin));
 }
@@ -57,7 +57,7 @@ fn another_plugins_snapshot_is_refused() {
 #[test]
 fn a_length_that_no_instance_could_have_is_refused() {
     let rig = rig();
-    let large = Snapshot::pack(PLUGIN, &vec![0; 3 * MEMORY_MAX_BYTES]);
+    let large = Snapshot::new(PLUGIN, &vec![0; 3 * MEMORY_MAX_BYTES]).pack();
     assert!(large.len_bytes() < MEMORY_MAX_BYTES / 50);
     let error = rig.restore(&large).err().unwrap();
     assert_eq!(error.downcast_ref(), Some(&Invalid::Damaged(Damaged("its length"))));
@@ -91,12 +91,12 @@ proptest! {
             };
         }
         RIG.with(|(rig, real)| {
-            let _ = rig.restore(&Snapshot::pack(PLUGIN, &body));
+            let _ = rig.restore(&Snapshot::new(PLUGIN, &body));
             // Nearly right, and with the right checksum.
             let mut near = real[..real.len().saturating_sub(cut)].to_vec();
             let at = at % near.len().max(1);
             if let Some(byte) = near.get_mut(at) { *byte = with; }
-            let _ = rig.restore(&Snapshot::pack(PLUGIN, &near));
+            let _ = rig.restore(&Snapshot::new(PLUGIN, &near));
         });
     }
 }

@@ -1,6 +1,7 @@
 //! Hand-made components, for what compilers seldom make.
 
 mod damage;
+mod reuse;
 mod stack;
 mod state;
 mod twins;
@@ -9,11 +10,13 @@ mod unfit;
 use std::{mem, sync::Arc};
 
 use wasmtime::{
-    Engine, Result, Store, StoreLimits, bail,
+    Engine, Result, Store, StoreLimits,
     component::{Component, Instance, Linker},
 };
 
-use super::{ACCESSOR, Baseline, Image, Scan, Snapshot, Transfer, add_to_linker, rewrite};
+use super::{
+    ACCESSOR, Baseline, Difference, Image, Scan, Snapshot, Transfer, add_to_linker, rewrite,
+};
 use crate::{config::Config, sandbox::engine::unpooled};
 
 const PLUGIN: [u8; 8] = *b"a plugin";
@@ -31,6 +34,8 @@ struct Rig {
 struct Live {
     store: Store<Transfer>,
     instance: Instance,
+    /// What it differed in when a snapshot was taken last.
+    difference: Difference,
 }
 
 impl Rig {
@@ -50,7 +55,7 @@ impl Rig {
         let mut store = Store::new(&self.engine, Transfer::Idle);
         store.set_epoch_deadline(1);
         let instance = self.linker.instantiate(&mut store, &self.component).unwrap();
-        Live { store, instance }
+        Live { store, instance, difference: Difference::default() }
     }
 
     /// Puts an instance to sleep, and makes it again.
@@ -60,16 +65,27 @@ impl Rig {
     }
 
     fn snapshot(&self, live: &mut Live) -> Snapshot {
-        let saved =
-            self.transfer(live, "save", Transfer::save(&self.baseline, usize::MAX)).unwrap();
-        saved.finish_save(&[]).unwrap()
+        let save = Transfer::save(&self.baseline, &[], usize::MAX, mem::take(&mut live.difference));
+        let (snapshot, difference) = self.transfer(live, "save", save).unwrap().finish_save();
+        live.difference = difference;
+        snapshot.unwrap()
     }
 
     fn restore(&self, snapshot: &Snapshot) -> Result<Live> {
         let load = Transfer::load(&self.baseline, snapshot, MEMORY_MAX_BYTES, 0)?;
         let mut live = self.fresh();
-        let added = self.transfer(&mut live, "load", load)?.finish_load();
-        if added.is_empty() { Ok(live) } else { bail!("{added:?} was not added") }
+        self.transfer(&mut live, "load", load.into_fresh())?.finish_load()?;
+        Ok(live)
+    }
+
+    /// Puts a snapshot into an instance of which one was taken just now. Returns
+    /// `None` if it has grown too much for that.
+    fn reuse(&self, mut live: Live, snapshot: &Snapshot) -> Option<Live> {
+        let load = Transfer::load(&self.baseline, snapshot, MEMORY_MAX_BYTES, 0).unwrap();
+        load.growth_from(&live.difference)?;
+        let load = load.into_used(mem::take(&mut live.difference));
+        live.difference = self.transfer(&mut live, "load", load).unwrap().finish_load().unwrap();
+        Some(live)
     }
 
     /// The whole state of an instance.

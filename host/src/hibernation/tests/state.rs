@@ -84,6 +84,11 @@ fn every_kind_of_state_is_carried_without_the_kernels_help() {
 }
 
 #[test]
+fn every_kind_of_state_is_carried_by_the_entries_of_the_page_map() {
+    sleeps_unnoticed(ALL_KINDS, &["x", "y", "z", "x", "z"], Scan::Entries);
+}
+
+#[test]
 fn a_component_without_state_sleeps_too() {
     let wat = r#"(component
       (core module $m (func (export "f") (result i64) (i64.const 5)))

@@ -74,6 +74,7 @@ pub(super) struct Families {
     hibernations: Family<OfPlugin, Counter>,
     wakes: Family<OfPlugin, Durations>,
     snapshots: Family<OfPlugin, Sizes>,
+    warm: Family<OfPlugin, Level>,
     mail: Family<OfPlugin, Level>,
     mail_dropped: Family<OfPlugin, Counter>,
     send_queues: Family<OfPlugin, Level>,
@@ -132,6 +133,11 @@ impl Families {
             "The snapshots of instances that were put to sleep",
             Unit::Bytes,
             self.snapshots.clone(),
+        );
+        registry.register(
+            "instances_warm",
+            "Instances that no connection has, kept for the next that needs one",
+            self.warm.clone(),
         );
         registry.register("mailbox_messages", "Messages that wait in mailboxes", self.mail.clone());
         registry.register(
@@ -247,8 +253,10 @@ pub struct PluginMetrics {
     pub hibernations: Counter,
     /// What it took to wake one.
     pub wakes: Durations,
-    /// How large their snapshots were.
+    /// How large their snapshots were, before they were packed.
     pub snapshots: Sizes,
+    /// Instances that no connection has.
+    pub warm: Level,
     /// The time that its callbacks ran.
     pub ran: Time,
     /// Messages in mailboxes.
@@ -287,6 +295,7 @@ impl PluginMetrics {
             hibernations: families.hibernations.get_or_create_owned(labels),
             wakes: families.wakes.get_or_create_owned(labels),
             snapshots: families.snapshots.get_or_create_owned(labels),
+            warm: families.warm.get_or_create_owned(labels),
             ran: families.ran.get_or_create_owned(labels),
             mail: families.mail.get_or_create_owned(labels),
             mail_dropped: families.mail_dropped.get_or_create_owned(labels),

@@ -32,8 +32,10 @@ thread_local! {
     static OWN: Cell<usize> = const { Cell::new(NONE) };
 }
 
-/// The place of this thread.
-fn own() -> usize {
+/// The place of this thread: the first threads have each their own, and others share
+/// those behind. It is less than 16.
+#[must_use]
+pub fn thread_place() -> usize {
     let own = OWN.get();
     if own == NONE { take_place() } else { own }
 }
@@ -64,7 +66,7 @@ impl<const N: usize> Default for Sharded<N> {
 impl<const N: usize> Sharded<N> {
     /// Adds to these of them.
     pub(super) fn add_to<const K: usize>(&self, adds: [(usize, u64); K]) {
-        let place = own();
+        let place = thread_place();
         let Shard(counters) = &self.0[place];
         for (index, count) in adds {
             let counter = &counters[index];

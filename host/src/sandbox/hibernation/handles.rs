@@ -7,7 +7,7 @@
 //! guest sleeps it is tried out: as many streams are opened as there are free
 //! places, and one more. They get the free places and the one behind all others,
 //! if the two tables are alike; if not, the guest stays awake. Then they are
-//! dropped, the last one first, and the table is as it was.
+//! dropped, the highest index first, and the table is as it was.
 //!
 //! A fresh guest's table is empty. Streams are opened until it is as long as it
 //! was; those where a pollable or a directory was are dropped, one by one, and that
@@ -89,6 +89,9 @@ impl Table<'_> {
         for _ in 0..=places.iter().filter(|place| **place == Place::Free).count() {
             opened.push(self.open(Output::Stdout).await?);
         }
+        // The lowest is dropped last, and so taken first: the order in which the free
+        // places are taken says nothing of what was there.
+        opened.sort_unstable();
         for index in opened.iter().rev() {
             self.drop(*index).await?;
         }
@@ -116,8 +119,10 @@ impl Table<'_> {
             self.drop(index).await?;
             same(index, self.make(function).await?)?;
         }
-        for (index, _) in (1..).zip(places).filter(|(_, place)| **place == Place::Free) {
-            self.drop(index).await?;
+        for (index, place) in (1..).zip(places).collect::<Vec<_>>().into_iter().rev() {
+            if *place == Place::Free {
+                self.drop(index).await?;
+            }
         }
         Ok(())
     }

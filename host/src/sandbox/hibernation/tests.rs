@@ -77,7 +77,7 @@ async fn is_told(guest: &str, texts: &[&str]) {
     for text in texts.iter().cycle().take(3 * texts.len()) {
         let snapshot = sleeper.hibernate().await.unwrap();
         let ledger = sleeper.into_ledger();
-        sleeper = plugin.template.restore(id, ledger, &snapshot).await.unwrap();
+        sleeper = plugin.template.restore(id, Some(ledger), &snapshot).await.unwrap();
         let (one, other) = (say(&mut awake, text).await, say(&mut sleeper, text).await);
         assert_eq!(one, other, "{guest}: {text}");
     }
@@ -88,12 +88,12 @@ async fn damaged_bytes_are_refused() {
     let plugin = plugin("counter").await;
     let id = ConnectionId::random();
     let mut instance = open(&plugin.template, id).await;
-    let bytes = instance.hibernate().await.unwrap().into_bytes();
+    let bytes = instance.hibernate().await.unwrap().pack().into_bytes();
     for at in 0..bytes.len() {
         let mut damaged = bytes.clone();
         damaged[at] ^= 0x10;
         let snapshot = Snapshot::from_bytes(damaged);
-        let restored = plugin.template.restore(id, Box::default(), &snapshot).await;
+        let restored = plugin.template.restore(id, None, &snapshot).await;
         assert!(matches!(restored, Err(RestoreError::Invalid(_))), "byte {at}");
     }
 }
@@ -117,7 +117,7 @@ async fn a_guest_that_prints_sleeps_a_thousand_times() {
         let snapshot = instance.hibernate().await.unwrap();
         len_bytes.push(snapshot.len_bytes());
         let ledger = instance.into_ledger();
-        instance = plugin.template.restore(id, ledger, &snapshot).await.unwrap();
+        instance = plugin.template.restore(id, Some(ledger), &snapshot).await.unwrap();
     }
     let (first, last) = (len_bytes[0], len_bytes[len_bytes.len() - 1]);
     assert!(last < first + 100, "{first} bytes became {last}");

@@ -20,7 +20,7 @@ use crate::{
     messaging::ConnectionId,
     sandbox::{
         held::{Place, decode, encode},
-        log::{GuestLog, Output},
+        log::Output,
         sources::ProcessSources,
         state::State,
         template::linker,
@@ -103,8 +103,8 @@ impl Rig {
         let directories = ["/a", "/b"].map(|guest| Directory::open(guest, Path::new("/")).unwrap());
         let capabilities = Capabilities { directories: directories.into(), ..Default::default() };
         let tenant = Tenant::test_with(Config::default(), capabilities);
-        let log = GuestLog::new(tenant.clone(), ConnectionId::random());
-        let state = State::new(tenant, Arc::new(ProcessSources), Arc::new(log), Box::default());
+        let (id, sources) = (ConnectionId::random(), Arc::new(ProcessSources));
+        let state = State::new(tenant, sources, id, Box::default());
         let mut store = Store::new(self.pre.engine(), state);
         store.set_epoch_deadline(u64::MAX / 2);
         let guest = self.pre.instantiate_async(&mut store).await.unwrap();
@@ -115,7 +115,7 @@ impl Rig {
 impl Live {
     /// What it holds, if that is known.
     async fn save(&mut self) -> Option<Vec<Place>> {
-        let places = self.store.data_mut().held()?;
+        let places = self.store.data_mut().held()?.places;
         if !places.is_empty() {
             assert!(self.table().is_like(&places).await.unwrap());
         }

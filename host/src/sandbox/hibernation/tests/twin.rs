@@ -7,7 +7,8 @@ use crate::{
     hibernation::{Image, Snapshot, Transfer},
     messaging::ConnectionId,
     sandbox::{
-        Instance, Ledger, Template,
+        Instance, Ledger, Phase, Template, WarmRoom,
+        timers::Timers,
         types::{DirectMessage, FrameParam, Message},
     },
 };
@@ -29,7 +30,7 @@ pub(super) struct Twin {
 
 enum Handler {
     Awake(Instance),
-    Asleep(Box<Ledger>, Box<[u8]>),
+    Asleep(Option<Box<Ledger>>, u64, Box<[u8]>),
     /// Between the two.
     Moving,
 }
@@ -46,10 +47,15 @@ impl Twin {
     /// The instance, woken if it sleeps.
     async fn instance(&mut self) -> &mut Instance {
         self.handler = match mem::replace(&mut self.handler, Handler::Moving) {
-            Handler::Asleep(ledger, bytes) => {
+            Handler::Asleep(ledger, last_timer, bytes) => {
                 let snapshot = Snapshot::from_bytes(bytes);
-                let woken = self.template.restore(self.id, ledger, &snapshot).await;
-                Handler::Awake(woken.unwrap())
+                let holds_nothing = ledger.is_none();
+                let mut woken = self.template.restore(self.id, ledger, &snapshot).await.unwrap();
+                if holds_nothing {
+                    woken.ledger().timers = Timers::after(last_timer);
+                    woken.ledger().phase = Phase::Open;
+                }
+                Handler::Awake(woken)
             }
             awake => awake,
         };
@@ -59,10 +65,13 @@ impl Twin {
         }
     }
 
-    pub(super) async fn sleep(&mut self) {
+    /// Puts it to sleep. Another connection gets its instance, if there is room for it.
+    pub(super) async fn sleep(&mut self, room: &Arc<WarmRoom>) {
         let snapshot = self.snapshot().await;
-        if let Handler::Awake(instance) = mem::replace(&mut self.handler, Handler::Moving) {
-            self.handler = Handler::Asleep(instance.into_ledger(), snapshot.into_bytes());
+        if let Handler::Awake(mut instance) = mem::replace(&mut self.handler, Handler::Moving) {
+            let last_timer = instance.ledger().timers.last_id();
+            let ledger = self.template.recycle(instance, room);
+            self.handler = Handler::Asleep(ledger, last_timer, snapshot.into_bytes());
         }
     }
 

@@ -15,7 +15,11 @@ use super::{
     load,
     twin::{Event, Twin},
 };
-use crate::{hibernation::Scan, sandbox::Template, testing::Run};
+use crate::{
+    hibernation::Scan,
+    sandbox::{Template, WarmRoom, warm::Warm},
+    testing::Run,
+};
 
 /// Pairs that live at once, and make use of the same pool: one of each kind.
 const PAIRS: usize = 4 * GUESTS.len();
@@ -103,6 +107,7 @@ fn with_whole_stacks(mut template: Template) -> Template {
     let hibernation = template.can_hibernate().unwrap();
     let baseline = Arc::new(hibernation.baseline.with_whole_stacks());
     template.hibernation = Arc::new(Ok(Hibernation { baseline, ..hibernation.clone() }));
+    template.warm = Warm::new(template.tenant.metrics.warm.clone());
     template
 }
 
@@ -111,6 +116,8 @@ async fn nobody_can_tell_who_has_slept() {
     let run = Run::new(10_000);
     let mut random = run.random();
     let mut pairs = Vec::new();
+    // Room for some: other sleepers get new instances.
+    let room = WarmRoom::new(PAIRS);
     for kind in kinds().await {
         pairs.push(Twins::open(kind, &mut random).await);
     }
@@ -123,7 +130,7 @@ async fn nobody_can_tell_who_has_slept() {
             1..20 => pair.compare_snapshots().await,
             // Others have what they leave of the pool.
             20 => *pair = Twins::open(pair.kind.clone(), &mut random).await,
-            21..600 => pair.sleeper.sleep().await,
+            21..600 => pair.sleeper.sleep(&room).await,
             _ => {}
         }
     }
