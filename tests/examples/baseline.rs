@@ -16,11 +16,13 @@ use tokio_tungstenite::{
     WebSocketStream, accept_async_with_config,
     tungstenite::{Error, protocol::WebSocketConfig},
 };
+use wshost_tests::raise_socket_limit;
 
 const READ_BUFFER_BYTES: usize = 4 * 1024;
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
+    raise_socket_limit();
     let batched = env::args().skip(1).any(|argument| argument == "--batched");
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let mut out = io::stdout();

@@ -20,6 +20,7 @@ use tokio_tungstenite::{
     WebSocketStream, accept_async_with_config,
     tungstenite::{Error, Message, protocol::WebSocketConfig},
 };
+use wshost_tests::raise_socket_limit;
 
 const READ_BUFFER_BYTES: usize = 4 * 1024;
 /// So many messages may wait for the slowest.
@@ -27,6 +28,7 @@ const WAITING_MAX: usize = 1024;
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
+    raise_socket_limit();
     let batched = env::args().skip(1).any(|argument| argument == "--batched");
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let mut out = io::stdout();

@@ -13,11 +13,13 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
+use wshost_tests::raise_socket_limit;
 
 type Answer = Response<Empty<bytes::Bytes>>;
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
+    raise_socket_limit();
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let mut out = io::stdout();
     writeln!(out, "listening on ws://{}/", listener.local_addr()?)?;

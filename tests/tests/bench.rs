@@ -1,11 +1,18 @@
 //! `wshost bench`, against the real host and against servers that go wrong.
 
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
-use tokio_tungstenite::{accept_async, tungstenite::Message};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinHandle,
+};
+use tokio_tungstenite::{WebSocketStream, accept_async, tungstenite::Message};
 use wshost_tests::{Finished, Host, Identity, run_to_end, run_until};
 
 /// Runs a scenario for a moment.
@@ -62,6 +69,125 @@ async fn connect_counts_connections() {
 }
 
 #[tokio::test]
+async fn connect_keeps_connections() {
+    let (host, url) = url_of("echo").await;
+    let scenario = format!("connect --keep 30 --connections-at-once 4 --pid {}", host.pid());
+    for scenario in [format!("{scenario} --echo"), scenario] {
+        let report = report(&scenario, &url).await;
+        assert_eq!((number(&report, "kept"), number(&report, "setups")), (30.0, 30.0), "{report}");
+        assert!(number(&report, "setups_per_server_cpu_second") > 0.0, "{report}");
+        assert!(number(&report, "latency_p50_us") > 0.0, "{report}");
+    }
+}
+
+/// Kept means open together, however few set-ups are under way at once.
+#[tokio::test]
+async fn connections_kept_are_open_together() {
+    let (open, opens) = watch::channel((0, 0));
+    let url = serve(move |socket| {
+        let open = open.clone();
+        async move {
+            open.send_modify(|(now, most)| {
+                *now += 1;
+                *most = (*most).max(*now);
+            });
+            echo(socket).await;
+            open.send_modify(|(now, _)| *now -= 1);
+        }
+    });
+    let report = report("connect --keep 8 --connections-at-once 1", &url.await).await;
+    assert_eq!(number(&report, "setups"), 8.0, "{report}");
+    let (_, most) = *opens.borrow();
+    assert_eq!(most, 8);
+}
+
+#[tokio::test]
+async fn sparse_connections_take_turns() {
+    let (host, url) = url_of("echo").await;
+    let scenario = "sparse --connections 20 --size 100 --seconds 0.5 --warm-up 0.1";
+    let with_pid = format!("{scenario} --pid {}", host.pid());
+    let all_at_once = report(&with_pid, &url).await;
+    assert_eq!(all_at_once["scenario"], "sparse");
+    assert_eq!(number(&all_at_once, "at_once"), 20.0, "{all_at_once}");
+    let messages = number(&all_at_once, "messages");
+    let us = number(&all_at_once, "server_cpu_us_per_message");
+    let cpu_us = number(&all_at_once, "server_cpu_seconds") * 1e6;
+    assert!(messages > 0.0 && (us * messages - cpu_us).abs() < 1.0, "{all_at_once}");
+    assert!(number(&all_at_once, "latency_p50_us") > 0.0, "{all_at_once}");
+}
+
+/// With so many at once there are never more messages in flight, and everybody has a turn.
+#[tokio::test]
+async fn sparse_has_so_many_messages_in_flight() {
+    #[derive(Default)]
+    struct Seen {
+        in_flight: usize,
+        most_in_flight: usize,
+        spoke: usize,
+    }
+    let seen = Arc::new(Mutex::new(Seen::default()));
+    let at_server = seen.clone();
+    let url = serve(move |mut socket| {
+        let seen = at_server.clone();
+        async move {
+            let mut first = true;
+            while let Some(Ok(message)) = socket.next().await {
+                if !message.is_binary() {
+                    continue; // a Close, which is answered by reading on
+                }
+                {
+                    let mut seen = seen.lock().unwrap();
+                    seen.in_flight += 1;
+                    seen.most_in_flight = seen.most_in_flight.max(seen.in_flight);
+                    seen.spoke += usize::from(std::mem::take(&mut first));
+                }
+                // All that has been sent is read before the first of it is answered.
+                tokio::task::yield_now().await;
+                seen.lock().unwrap().in_flight -= 1;
+                let _ = socket.send(message).await;
+            }
+        }
+    });
+    let scenario = "sparse --connections 10 --at-once 3 --seconds 0.5 --warm-up 0";
+    let report = report(scenario, &url.await).await;
+    assert_eq!(number(&report, "at_once"), 3.0);
+    let seen = seen.lock().unwrap();
+    assert!(seen.most_in_flight <= 3, "{} in flight", seen.most_in_flight);
+    assert_eq!(seen.spoke, 10);
+}
+
+/// At a rate messages are sent whether there are replies or not: this server answers none
+/// until five have come.
+#[tokio::test]
+async fn sparse_at_a_rate_waits_for_no_reply() {
+    let url = serve(|mut socket| async move {
+        let mut held = Vec::new();
+        while held.len() < 5 {
+            let Some(Ok(message)) = socket.next().await else { return };
+            held.push(message);
+        }
+        for message in held {
+            let _ = socket.send(message).await;
+        }
+        echo(socket).await;
+    });
+    let scenario = "sparse --connections 1 --rate 500 --seconds 0.5 --warm-up 0";
+    let report = report(scenario, &url.await).await;
+    assert_eq!(number(&report, "rate_per_second"), 500.0);
+    assert!(number(&report, "messages") > 0.0, "{report}");
+    assert!(number(&report, "latency_p50_us") > 0.0, "{report}");
+}
+
+/// Connections that are never spoken on end as well.
+#[tokio::test]
+async fn sparse_at_a_low_rate_ends() {
+    let (_host, url) = url_of("echo").await;
+    let scenario = "sparse --connections 50 --rate 1 --seconds 0.2 --warm-up 0";
+    let report = report(scenario, &url).await;
+    assert_eq!(number(&report, "connections"), 50.0);
+}
+
+#[tokio::test]
 async fn idle_tells_the_memory_of_a_connection() {
     let (host, url) = url_of("echo").await;
     let scenario = format!("idle --connections 100 --rest 0 --samples 20 --pid {}", host.pid());
@@ -102,31 +228,53 @@ async fn servers_are_loaded_over_tls() {
     assert!(finished.only_line().starts_with(expected), "{finished:?}");
 }
 
+/// A server that does this with each connection. Returns its URL.
+async fn serve<F>(handle: impl Fn(WebSocketStream<TcpStream>) -> F + Send + 'static) -> String
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let url = format!("ws://{}/", listener.local_addr().expect("it is bound"));
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let accepted = accept_async(stream).await;
+            tokio::spawn(handle(accepted.expect("bench shakes hands")));
+        }
+    });
+    url
+}
+
+/// Sends every message back.
+async fn echo(mut socket: WebSocketStream<TcpStream>) {
+    while let Some(Ok(message)) = socket.next().await {
+        // A Close is answered by reading on.
+        if message.is_binary() {
+            // Fails once the client has gone.
+            let _ = socket.send(message).await;
+        }
+    }
+}
+
 /// An echo server, that answers so many messages in all. Gives the number of
 /// those that have come.
 async fn one_that_answers(answers: usize) -> (String, watch::Receiver<usize>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
-    let url = format!("ws://{}/", listener.local_addr().expect("it is bound"));
     let (sender, come) = watch::channel(0);
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let sender = sender.clone();
-            tokio::spawn(async move {
-                let mut socket = accept_async(stream).await.expect("bench shakes hands");
-                while let Some(Ok(message)) = socket.next().await {
-                    if !message.is_binary() {
-                        continue; // a Close, which is answered by reading on
-                    }
-                    sender.send_modify(|come| *come += 1);
-                    if *sender.borrow() <= answers {
-                        // Fails once the client has gone.
-                        let _ = socket.send(message).await;
-                    }
+    let url = serve(move |mut socket| {
+        let sender = sender.clone();
+        async move {
+            while let Some(Ok(message)) = socket.next().await {
+                if !message.is_binary() {
+                    continue; // a Close, which is answered by reading on
                 }
-            });
+                sender.send_modify(|come| *come += 1);
+                if *sender.borrow() <= answers {
+                    // Fails once the client has gone.
+                    let _ = socket.send(message).await;
+                }
+            }
         }
     });
-    (url, come)
+    (url.await, come)
 }
 
 /// `idle` with 5 connections, at a server that answers so many messages, and
@@ -245,6 +393,7 @@ async fn what_can_not_be_measured_is_told_in_a_line() {
         ("echo", "http://127.0.0.1:1/", "is no address like ws://127.0.0.1:8080/"),
         ("connect --pid 4294967295", &url, "can't tell what process 4294967295 uses"),
         ("fanout --size 1", &url, "--size must be"),
+        ("sparse --connections 2 --at-once 3", &url, "--at-once can't be more"),
         ("echo --connections 1 --header nonsense", &url, "the header `nonsense`"),
     ] {
         let scenario = if scenario == "echo" { "echo --connections 1" } else { scenario };

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: wshost beside servers that run their handlers natively.
 
 mod options;
+mod scenarios;
 mod table;
 
 use std::{collections::BTreeMap, fs, path::Path, time::Duration};
@@ -9,135 +10,15 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
 pub(crate) use self::options::HELP;
-use self::{options::Options, table::Row};
+use self::{
+    options::Options,
+    scenarios::{SCENARIOS, Scenario},
+    table::Row,
+};
 use crate::{
     build::{self, cargo, run},
     server::Kind,
 };
-
-/// What is measured.
-struct Scenario {
-    name: &'static str,
-    /// Of `wshost bench`.
-    arguments: &'static str,
-    /// What of its report is compared.
-    measure: &'static str,
-    unit: &'static str,
-    /// The servers that are measured.
-    servers: &'static [Kind],
-    /// That which is to reach so much of the rival's figure.
-    measured: Kind,
-    rival: Kind,
-    /// None: it is measured to be known.
-    goal: Option<f64>,
-}
-
-const NATIVE_AND_OURS: &[Kind] = &[Kind::Batched, Kind::Plain, Kind::Fastwebsockets, Kind::Wshost];
-
-const FANOUT: &[Kind] = &[Kind::BroadcastBatched, Kind::BroadcastPlain, Kind::Topic];
-
-const SCENARIOS: [Scenario; 10] = [
-    Scenario {
-        name: "echo, 64 B, 50 connections, 1 in flight",
-        arguments: "echo --connections 50 --size 64 --in-flight 1",
-        measure: "messages_per_server_cpu_second",
-        unit: "messages",
-        servers: NATIVE_AND_OURS,
-        measured: Kind::Wshost,
-        rival: Kind::Batched,
-        goal: Some(0.85),
-    },
-    Scenario {
-        name: "echo, 64 KiB, 20 connections, 1 in flight",
-        arguments: "echo --connections 20 --size 65536 --in-flight 1",
-        measure: "messages_per_server_cpu_second",
-        unit: "messages",
-        servers: NATIVE_AND_OURS,
-        measured: Kind::Wshost,
-        rival: Kind::Fastwebsockets,
-        goal: Some(0.8),
-    },
-    Scenario {
-        name: "echo, 64 B, 200 connections, 16 in flight",
-        arguments: "echo --connections 200 --size 64 --in-flight 16",
-        measure: "messages_per_server_cpu_second",
-        unit: "messages",
-        servers: NATIVE_AND_OURS,
-        measured: Kind::Wshost,
-        rival: Kind::Batched,
-        goal: Some(0.5),
-    },
-    Scenario {
-        name: "set-ups, 20 at once",
-        arguments: "connect --connections-at-once 20",
-        measure: "setups_per_server_cpu_second",
-        unit: "set-ups",
-        servers: NATIVE_AND_OURS,
-        measured: Kind::Wshost,
-        rival: Kind::Batched,
-        goal: Some(0.6),
-    },
-    Scenario {
-        name: "echo, 64 B, 50 connections, 1 in flight, hibernating",
-        arguments: "echo --connections 50 --size 64 --in-flight 1",
-        measure: "messages_per_server_cpu_second",
-        unit: "messages",
-        servers: &[Kind::Wshost, Kind::Hibernating],
-        measured: Kind::Hibernating,
-        rival: Kind::Wshost,
-        goal: Some(0.95),
-    },
-    Scenario {
-        name: "echo, 64 B, 50 connections, 1 in flight, hibernating at once",
-        arguments: "echo --connections 50 --size 64 --in-flight 1",
-        measure: "messages_per_server_cpu_second",
-        unit: "messages",
-        servers: &[Kind::Wshost, Kind::HibernatingAtOnce],
-        measured: Kind::HibernatingAtOnce,
-        rival: Kind::Wshost,
-        goal: Some(0.25),
-    },
-    Scenario {
-        name: "fan-out to 1,000, back to back",
-        arguments: "fanout --receivers 1000 --join sub:news --publish pub-others:news:{}",
-        measure: "deliveries_per_server_cpu_second",
-        unit: "deliveries",
-        servers: FANOUT,
-        measured: Kind::Topic,
-        rival: Kind::BroadcastBatched,
-        goal: Some(0.9),
-    },
-    Scenario {
-        name: "fan-out to 1,000, 16 in flight",
-        arguments: "fanout --receivers 1000 --in-flight 16 --join sub:news --publish pub-others:news:{}",
-        measure: "deliveries_per_server_cpu_second",
-        unit: "deliveries",
-        servers: FANOUT,
-        measured: Kind::Topic,
-        rival: Kind::BroadcastBatched,
-        goal: None,
-    },
-    Scenario {
-        name: "fan-out to 1,000, one every 10 ms",
-        arguments: "fanout --receivers 1000 --every 10 --join sub:news --publish pub-others:news:{}",
-        measure: "deliveries_per_server_cpu_second",
-        unit: "deliveries",
-        servers: FANOUT,
-        measured: Kind::Topic,
-        rival: Kind::BroadcastPlain,
-        goal: Some(0.9),
-    },
-    Scenario {
-        name: "fan-out to 1,000, each woken by info",
-        arguments: "fanout --receivers 1000 --join sub:news --publish msg-others:news:{}",
-        measure: "deliveries_per_server_cpu_second",
-        unit: "deliveries",
-        servers: FANOUT,
-        measured: Kind::Topic,
-        rival: Kind::BroadcastBatched,
-        goal: None,
-    },
-];
 
 /// One scenario's figures, one a turn.
 type Figures = BTreeMap<Kind, Vec<f64>>;
@@ -175,9 +56,9 @@ pub(crate) fn bench(arguments: impl Iterator<Item = String>) -> Result<()> {
 }
 
 /// One server, one scenario, one turn.
-fn measure(scenario: &Scenario, kind: Kind, programs: &Path, duration: Duration) -> Result<f64> {
+fn measure(scenario: &Scenario, kind: Kind, programs: &Path, asked: Duration) -> Result<f64> {
     let server = kind.start(programs)?;
-    let report = server.load(scenario.arguments, duration)?;
+    let report = server.load(scenario.arguments, scenario.time.of(asked))?;
     report[scenario.measure]
         .as_f64()
         .with_context(|| format!("the report has no {}: {report}", scenario.measure))

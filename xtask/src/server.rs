@@ -141,12 +141,15 @@ impl Server {
         &self.url
     }
 
-    /// Loads it by `wshost bench`, and returns the report.
-    pub(crate) fn load(&self, scenario: &str, duration: Duration) -> Result<Value> {
-        let output = Command::new(&self.wshost)
-            .arg("bench")
-            .args(scenario.split_whitespace())
-            .args(["--json", "--seconds", &duration.as_secs_f64().to_string()])
+    /// Loads it by `wshost bench`, for this long if the scenario takes a time, and
+    /// returns the report.
+    pub(crate) fn load(&self, scenario: &str, duration: Option<Duration>) -> Result<Value> {
+        let mut command = Command::new(&self.wshost);
+        command.arg("bench").args(scenario.split_whitespace()).arg("--json");
+        if let Some(duration) = duration {
+            command.args(["--seconds", &duration.as_secs_f64().to_string()]);
+        }
+        let output = command
             .args(["--pid", &self.child.id().to_string()])
             .arg(&self.url)
             .stdin(Stdio::null())

@@ -1,25 +1,30 @@
 //! `wshost bench`: a load generator for any WebSocket server.
 //!
 //! ```text
-//! echo, connect, fanout: Crew (threads, phases, the clock) → tasks → Socket
-//! idle:                  one thread → many Sockets
-//! all:                   Measured → Report → a table, or JSON
+//! echo, sparse, connect, fanout: Crew (threads, phases, the clock) → tasks → Socket
+//! idle:                          one thread → many Sockets
+//! all:                           Measured → Report → a table, or JSON
 //! ```
 
 mod connect;
 mod crew;
 mod disturb;
 mod echo;
+mod exchange;
 mod fanout;
 mod frames;
 mod handshake;
 mod idle;
 mod latency;
+mod pace;
 mod pattern;
 mod progress;
+mod random;
 mod report;
 mod socket;
+mod sparse;
 mod talk;
+mod timer;
 
 use std::{num::NonZeroUsize, path::PathBuf, thread, time::Duration};
 
@@ -45,6 +50,7 @@ pub(super) struct Bench {
 #[derive(Subcommand)]
 enum Scenario {
     Echo(echo::Echo),
+    Sparse(sparse::Sparse),
     Connect(connect::Connect),
     Idle(idle::Idle),
     Fanout(fanout::Fanout),
@@ -54,6 +60,7 @@ impl Bench {
     pub(super) fn run(self) -> Result<()> {
         match self.scenario {
             Scenario::Echo(echo) => echo.run(),
+            Scenario::Sparse(sparse) => sparse.run(),
             Scenario::Connect(connect) => connect.run(),
             Scenario::Idle(idle) => idle.run(),
             Scenario::Fanout(fanout) => fanout.run(),

@@ -7,7 +7,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 pub(crate) const HELP: &str = "\
   bench             measures wshost beside native servers, and prints a table:
     --turns N       how often each is measured (5)
-    --seconds S     how long each time (3)
+    --seconds S     how long each time (3); scenarios in which little happens in a
+                    second take 5 or 10 at least
     --only WORDS    only scenarios whose names have these words in them
     --json FILE     writes every figure to this file";
 

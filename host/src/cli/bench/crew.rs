@@ -26,7 +26,7 @@ use tokio::{
 
 use self::worker::{Foreman, Shared, Tally, toil};
 pub(super) use self::worker::{Phase, Worker};
-use super::{latency::Latency, process::Process, progress::Progress};
+use super::{Course, latency::Latency, process::Process, progress::Progress};
 
 /// How long replies may take that are still on their way at the end.
 const END_PATIENCE: Duration = Duration::from_secs(10);
@@ -39,11 +39,25 @@ pub(super) struct Plan {
     /// How many tasks there are.
     pub(super) tasks: usize,
     pub(super) threads: usize,
-    pub(super) warm_up: Duration,
-    pub(super) duration: Duration,
+    pub(super) span: Span,
     pub(super) server: Option<Process>,
     /// What is counted, for the progress.
     pub(super) counted: &'static str,
+}
+
+/// The part of a run that is measured.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Span {
+    /// Begins once everybody is ready and has worked for the warm-up.
+    Time { warm_up: Duration, duration: Duration },
+    /// Begins at once, and ends when everybody is ready.
+    UntilReady,
+}
+
+impl From<&Course> for Span {
+    fn from(course: &Course) -> Self {
+        Self::Time { warm_up: course.warm_up, duration: course.seconds }
+    }
 }
 
 /// What a run found.
@@ -55,6 +69,14 @@ pub(super) struct Measured {
     pub(super) client_cpu_seconds: f64,
     pub(super) client_threads: usize,
     pub(super) latency: Latency,
+}
+
+impl Measured {
+    /// The server's processor time for each thing counted, in microseconds.
+    pub(super) fn server_cpu_us_each(&self) -> Option<f64> {
+        let seconds = self.server_cpu_seconds.filter(|_| self.count > 0)?;
+        Some(seconds * 1e6 / self.count as f64)
+    }
 }
 
 /// A run under way, seen by who leads it.
@@ -76,6 +98,16 @@ enum Waited {
     Through,
     /// By Ctrl-C.
     Interrupted,
+}
+
+impl Waited {
+    /// Fails by Ctrl-C.
+    fn uninterrupted(self) -> Result<()> {
+        match self {
+            Self::Through => Ok(()),
+            Self::Interrupted => bail!("interrupted before anything was measured"),
+        }
+    }
 }
 
 /// The counters at one time.
@@ -130,14 +162,21 @@ impl Crew {
     }
 
     async fn lead(mut self) -> Result<Measured> {
-        self.gather().await?;
-        let warm_up = self.plan.warm_up;
-        if let Waited::Interrupted = self.wait(warm_up).await? {
-            bail!("interrupted before anything was measured");
+        if let Span::Time { warm_up, .. } = self.plan.span {
+            self.gather().await?.uninterrupted()?;
+            self.wait(warm_up).await?.uninterrupted()?;
         }
         let before = self.look()?;
         self.phase.send_replace(Phase::Measuring);
-        self.measure(&before).await?;
+        match self.plan.span {
+            Span::Time { duration, .. } => self.measure(&before, duration).await?,
+            Span::UntilReady => {
+                let waited = self.gather().await?;
+                if self.counted() == 0 {
+                    waited.uninterrupted()?;
+                }
+            }
+        }
         let after = self.look()?;
         self.phase.send_replace(Phase::Ending);
         self.end().await?;
@@ -145,11 +184,11 @@ impl Crew {
     }
 
     /// Waits until everybody is ready.
-    async fn gather(&mut self) -> Result<()> {
+    async fn gather(&mut self) -> Result<Waited> {
         loop {
             let ready = *self.ready.borrow();
             if ready == self.plan.tasks {
-                return Ok(());
+                return Ok(Waited::Through);
             }
             let what = format!("{ready} of {} connections", self.plan.tasks);
             self.progress.show(ready as f64 / self.plan.tasks as f64, &what);
@@ -157,18 +196,18 @@ impl Crew {
             tokio::select! {
                 biased;
                 failure = self.failures.recv() => return Err(failed(failure)),
-                _ = &mut self.interrupt => bail!("interrupted before anything was measured"),
+                _ = &mut self.interrupt => return Ok(Waited::Interrupted),
                 _ = changes.changed() => self.ready = changes,
             }
         }
     }
 
-    async fn measure(&mut self, before: &Look) -> Result<()> {
+    async fn measure(&mut self, before: &Look, duration: Duration) -> Result<()> {
         let mut counted = before.count;
         let mut shown = before.at;
         loop {
             let done = before.at.elapsed();
-            let left = self.plan.duration.saturating_sub(done);
+            let left = duration.saturating_sub(done);
             if left.is_zero() {
                 return Ok(());
             }
@@ -176,7 +215,7 @@ impl Crew {
             let rate = (count - counted) as f64 / shown.elapsed().as_secs_f64().max(1e-9);
             (counted, shown) = (count, Instant::now());
             let what = format!("{rate:.0} {} per second", self.plan.counted);
-            self.progress.show(done.as_secs_f64() / self.plan.duration.as_secs_f64(), &what);
+            self.progress.show(done.as_secs_f64() / duration.as_secs_f64(), &what);
             if let Waited::Interrupted = self.wait(left.min(TICK)).await? {
                 return Ok(());
             }

@@ -20,7 +20,7 @@ use tokio::sync::{Notify, watch};
 use self::{marked::MARK_BYTES, receiver::Receiver, sender::Sender};
 use super::{
     Common, Course,
-    crew::{self, Plan, Worker},
+    crew::{self, Plan, Span, Worker},
     duration,
     handshake::Target,
     make_room,
@@ -103,8 +103,7 @@ impl Fanout {
         let plan = Plan {
             tasks: stage.receivers + 1,
             threads: self.course.threads(),
-            warm_up: self.course.warm_up,
-            duration: self.course.seconds,
+            span: Span::from(&self.course),
             server: self.common.server()?,
             counted: "deliveries",
         };

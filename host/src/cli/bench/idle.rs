@@ -17,7 +17,7 @@ use tokio::{
 
 use super::{
     Common, duration, handshake::Target, latency::Latency, make_room, pattern::Pattern,
-    process::Process, progress::Progress, report::Report, socket::Socket, talk::Talk,
+    process::Process, progress::Progress, random, report::Report, socket::Socket, talk::Talk,
 };
 
 /// Handshakes under way at once.
@@ -159,7 +159,7 @@ impl Found {
         let samples = samples.min(self.held.len());
         while self.woken < samples {
             // Those woken are put in front.
-            let place = self.woken + random_below(self.held.len() - self.woken)?;
+            let place = self.woken + random::below(self.held.len() - self.woken)?;
             self.held.swap(self.woken, place);
             let Held { socket, talk } = &mut self.held[self.woken];
             let start = Instant::now();
@@ -196,11 +196,4 @@ async fn patiently<E: Into<anyhow::Error>>(
         Ok(exchanged) => exchanged.map_err(Into::into),
         Err(_) => Err(anyhow!("no reply came within {} s", PATIENCE.as_secs())),
     }
-}
-
-fn random_below(end: usize) -> Result<usize> {
-    let random = getrandom::u64().context("no random number")?;
-    ensure!(end > 0, "there are no connections");
-    // The remainder is as good as even: the ends are small.
-    Ok(usize::try_from(random % end as u64)?)
 }

@@ -96,15 +96,39 @@ impl Worker {
         *self.phase.borrow()
     }
 
+    /// Waits until the run is in this phase, or a later one.
+    pub(in super::super) async fn reached(&self, phase: Phase) {
+        // The sender lives as long as the workers.
+        let _ = self.phase.clone().wait_for(|now| *now >= phase).await;
+    }
+
     /// Counts what is done, and how long each took if that is known.
     pub(in super::super) fn count(
         &self,
         count: u64,
         times: impl IntoIterator<Item = (Duration, u64)>,
     ) {
+        self.count_if(|phase| phase == Phase::Measuring, count, times);
+    }
+
+    /// Counts like [`Self::count`]. The times count after the end, too: they are of
+    /// what was due before it.
+    pub(in super::super) fn count_late(
+        &self,
+        count: u64,
+        times: impl IntoIterator<Item = (Duration, u64)>,
+    ) {
+        self.count_if(|phase| phase >= Phase::Measuring, count, times);
+    }
+
+    fn count_if(
+        &self,
+        times_count: impl FnOnce(Phase) -> bool,
+        count: u64,
+        times: impl IntoIterator<Item = (Duration, u64)>,
+    ) {
         self.tally.count.fetch_add(count, Relaxed);
-        let counts = self.phase() == Phase::Measuring;
-        let mut latency = counts.then(|| self.tally.latency());
+        let mut latency = times_count(self.phase()).then(|| self.tally.latency());
         for (time, count) in times {
             if let Some(latency) = &mut latency {
                 latency.record(time, count);
