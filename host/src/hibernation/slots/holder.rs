@@ -8,7 +8,7 @@
 //! | `Busy` | `Idle` | | `Unlisted` |
 //! | `Idle` | | `Busy` | `Stale` |
 //! | `Stale` | | `Busy` | `Asked` |
-//! | `Asked` | told so | `Unlisted`, and another is asked | is not listed |
+//! | `Asked` | told so | `Unlisted`, for a moment | is not listed |
 
 use super::sync::{AtomicU8, Ordering};
 

@@ -98,17 +98,75 @@ fn one_used_since_the_hand_passed_has_a_second_chance() {
     assert!(!asked(&mut second) && asked(&mut third));
 }
 
-#[test]
-fn some_are_asked_before_the_last_slot_is_taken() {
-    let slots = Slots::new(RESERVE * 2);
-    let mut holders: Vec<Slot> = (0..RESERVE * 2 - 2).map(|_| now(&slots)).collect();
+/// Holders that are idle, of all slots but the reserve of two.
+fn all_but_the_reserve(slots: &Arc<Slots>) -> Vec<Slot> {
+    let mut holders: Vec<Slot> = (0..RESERVE * 2 - 2).map(|_| now(slots)).collect();
     assert!(!holders.iter_mut().any(asked));
+    assert!(!holders.iter().any(Slot::is_for_a_moment));
     assert_eq!(slots.counts(), Counts { free: 2, ..NONE });
-    holders.push(now(&slots));
+    holders
+}
+
+/// As many as pass before one stays, and that one.
+fn one_that_stays(slots: &Arc<Slots>) -> Slot {
+    for _ in 1..STAYS {
+        assert!(now(slots).is_for_a_moment());
+        assert_eq!(slots.counts(), Counts { free: 2, ..NONE }, "nobody sleeps for it");
+    }
+    let stays = now(slots);
+    assert!(!stays.is_for_a_moment());
+    stays
+}
+
+#[test]
+fn the_last_slots_are_held_for_a_moment_and_one_is_asked_for_each_that_stays() {
+    let slots = Slots::new(RESERVE * 2);
+    let mut holders = all_but_the_reserve(&slots);
+    holders.push(one_that_stays(&slots));
     assert_eq!(slots.counts(), Counts { free: 1, asked: 1, ..NONE });
     let victim = holders.iter_mut().position(asked).unwrap();
     drop(holders.swap_remove(victim));
     assert_eq!(slots.counts(), Counts { free: 2, ..NONE });
+}
+
+#[test]
+fn one_that_is_asked_and_busy_has_its_slot_for_a_moment() {
+    let slots = Slots::new(RESERVE * 2);
+    let mut holders = all_but_the_reserve(&slots);
+    let _stays = one_that_stays(&slots);
+    let victim = holders.iter_mut().position(asked).unwrap();
+    holders[victim].busy();
+    assert!(holders[victim].is_for_a_moment());
+    assert_eq!(slots.counts(), Counts { free: 1, ..NONE }, "no other is asked");
+    drop(holders.swap_remove(victim));
+    assert_eq!(slots.counts(), Counts { free: 2, ..NONE });
+}
+
+#[test]
+fn for_one_that_cannot_sleep_another_is_asked() {
+    let slots = Slots::new(RESERVE * 2);
+    let mut holders = all_but_the_reserve(&slots);
+    let mut passing = now(&slots);
+    assert!(passing.is_for_a_moment());
+    passing.keep();
+    assert!(!passing.is_for_a_moment());
+    assert_eq!(slots.counts(), Counts { free: 1, asked: 1, ..NONE });
+    assert!(holders.iter_mut().any(asked));
+}
+
+#[test]
+fn a_slot_that_one_who_waits_was_told_of_serves_others_until_it_comes() {
+    let slots = Slots::new(1);
+    let holder = now(&slots);
+    let mut waiting = pin!(slots.acquire());
+    assert!(waiting.as_mut().poll(&mut noop()).is_pending());
+    drop(holder);
+    let other = now(&slots);
+    assert!(waiting.as_mut().poll(&mut noop()).is_pending());
+    assert_eq!(slots.counts(), Counts { waiting: 1, ..NONE }, "it is in line again");
+    drop(other);
+    assert!(waiting.as_mut().poll(&mut noop()).is_ready());
+    assert_eq!(slots.counts(), Counts { free: 1, ..NONE });
 }
 
 /// What connections do, with all that may come between: each has events, is
