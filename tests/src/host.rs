@@ -16,7 +16,7 @@ use rustix::{
     io::FdFlags,
     process::{Pid, Signal, kill_process},
 };
-use tokio::sync::{Mutex, oneshot};
+use tokio::sync::{Mutex, MutexGuard, oneshot};
 
 use crate::{Identity, Log, Trust, Usage, exchange, paths, patiently};
 
@@ -27,6 +27,8 @@ pub struct Host {
     address: SocketAddr,
     log: Log,
     trust: Option<Trust>,
+    /// Given up after the process has ended.
+    _turn: Option<MutexGuard<'static, ()>>,
 }
 
 /// A host to be started.
@@ -43,7 +45,11 @@ pub struct HostBuilder {
     files_max: Option<u64>,
     /// Sockets that are passed to it, and their names.
     passed: Vec<(&'static str, TcpListener)>,
+    takes_turns: bool,
 }
+
+/// Held by the host whose turn it is.
+static TURN: Mutex<()> = Mutex::const_new(());
 
 impl Host {
     /// A host of the guest of this name, to be started.
@@ -62,6 +68,7 @@ impl Host {
             trust: None,
             files_max: None,
             passed: Vec::new(),
+            takes_turns: false,
         }
     }
 
@@ -319,6 +326,14 @@ impl HostBuilder {
         self
     }
 
+    /// Starts when no other host of this process that takes turns runs: for a test whose
+    /// load takes the whole machine, however many tests run at once.
+    #[must_use]
+    pub fn takes_turns(mut self) -> Self {
+        self.takes_turns = true;
+        self
+    }
+
     /// With the log that its configuration asks for.
     #[must_use]
     pub fn log_as_configured(mut self) -> Self {
@@ -345,12 +360,14 @@ impl HostBuilder {
     /// # Panics
     /// If it does not come to listen.
     pub async fn start(mut self) -> Host {
+        let turn = if self.takes_turns { Some(TURN.lock().await) } else { None };
         let mut child = self.command().spawn().expect("wshost can be started");
         let log = Log::of(child.stderr.take().expect("standard error is piped"));
         let address = announced(child.stdout.take().expect("standard output is piped"));
         // In place before it is waited for: where that fails, the child is killed.
         let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut host = Host { child, address: unknown, log, trust: self.trust.take() };
+        let trust = self.trust.take();
+        let mut host = Host { child, address: unknown, log, trust, _turn: turn };
         match patiently("the host to listen", address).await {
             Some(address) => host.address = address,
             None => {

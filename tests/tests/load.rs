@@ -54,7 +54,7 @@ impl Payload {
 /// Echoes payloads of these lengths on so many connections, all open at once.
 async fn echoes(connections: usize, lengths: &[usize]) {
     raise_socket_limit();
-    let host = Arc::new(Host::of("echo").start().await);
+    let host = Arc::new(Host::of("echo").takes_turns().start().await);
     let all_open = Arc::new(Barrier::new(connections));
     let payloads: Arc<Vec<Payload>> =
         Arc::new(lengths.iter().map(|len| Payload::new(*len)).collect());
@@ -104,7 +104,7 @@ async fn a_frame_for_ten_thousand_sleepers_wakes_none() {
     raise_socket_limit();
     // Who publishes stays awake, however long that takes.
     let settings = ["hibernate_grace_ms=0", "hibernate_idle_ms=infinity"];
-    let host = Host::of("scripted").set_all(&settings).log("info").start().await;
+    let host = Host::of("scripted").takes_turns().set_all(&settings).log("info").start().await;
     let mut sleepers = Vec::new();
     while sleepers.len() < SLEEPERS {
         let comers = (0..COMING_AT_ONCE)
@@ -129,7 +129,7 @@ async fn a_frame_for_ten_thousand_sleepers_wakes_none() {
 async fn of_a_thousand_connections_none_loses_a_message_while_a_hundred_trap() {
     const TRAPPING: usize = 100;
     raise_socket_limit();
-    let host = Host::of("scripted").set("callback_time_max_ms=300").start().await;
+    let host = Host::of("scripted").takes_turns().set("callback_time_max_ms=300").start().await;
     let host = Arc::new(host);
     let done = Arc::new(AtomicBool::new(false));
     let faults = Arc::new(AtomicUsize::new(0));

@@ -10,6 +10,7 @@ mod dist;
 mod fuzz;
 mod python;
 mod server;
+mod steps;
 mod tool;
 
 use std::{env, path::PathBuf, process::ExitCode};

@@ -1,35 +1,64 @@
-//! The Python that runs the clients nobody here wrote.
+//! A Python environment, for the third-party clients of the tests and for programs that
+//! PyPI has compiled.
 
-use std::{env, fs, path::PathBuf, process::Command};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Result, bail};
 
 use crate::build::{run, target};
 
-const REQUIREMENTS: &str = "tests/clients/requirements.txt";
+/// The third-party clients.
+const CLIENTS: &str = "tests/clients/requirements.txt";
 
-/// A virtual environment with what `requirements.txt` names; made at the first
-/// call, and when that file has changed.
+/// The programs.
+const PROGRAMS: &str = "xtask/requirements.txt";
+
+/// Returns the Python of an environment that has the third-party clients.
 pub(crate) fn environment() -> Result<PathBuf> {
+    let folder = folder()?;
+    install(&folder, CLIENTS)?;
+    Ok(folder.join("bin/python"))
+}
+
+/// Returns the path of a program of `xtask/requirements.txt`.
+///
+/// # Errors
+/// PyPI has no wheel for this platform, or can't be reached.
+pub(crate) fn program(name: &str) -> Result<PathBuf> {
+    let folder = folder()?;
+    install(&folder, PROGRAMS)?;
+    Ok(folder.join("bin").join(name))
+}
+
+/// Returns the folder of the environment, which the first call makes.
+fn folder() -> Result<PathBuf> {
     let folder = env::current_dir()?.join(target()).join("python");
-    let (python, made_for) = (folder.join("bin/python"), folder.join("requirements.txt"));
-    let wanted = fs::read_to_string(REQUIREMENTS)?;
-    if fs::read_to_string(&made_for).is_ok_and(|made_for| made_for == wanted) {
-        return Ok(python);
-    }
-    if make(&folder).is_err() {
+    if !folder.join("bin/pip").exists() && make(&folder).is_err() {
         install_venv()?;
         make(&folder)?;
     }
-    run(Command::new(&python)
-        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-        .args(["--requirement", REQUIREMENTS]))?;
-    fs::write(made_for, wanted)?;
-    Ok(python)
+    Ok(folder)
 }
 
-fn make(folder: &PathBuf) -> Result<()> {
+fn make(folder: &Path) -> Result<()> {
     run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder))
+}
+
+/// Installs these requirements, if they have changed since the last call.
+fn install(folder: &Path, requirements: &str) -> Result<()> {
+    let installed = folder.join(requirements.replace('/', "-"));
+    let wanted = fs::read_to_string(requirements)?;
+    if fs::read_to_string(&installed).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    run(Command::new(folder.join("bin/python"))
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+        .args(["--requirement", requirements]))?;
+    Ok(fs::write(installed, wanted)?)
 }
 
 /// Debian keeps `venv` in a package of its own.

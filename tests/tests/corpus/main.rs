@@ -27,7 +27,7 @@ const PATIENT: [&str; 2] = ["handshake_timeout_ms=600000", "callback_wait_max_ms
 /// A host of `scripted` with these settings.
 async fn host(settings: &[&str]) -> Host {
     raise_socket_limit();
-    Host::of("scripted").set_all(&PATIENT).set_all(settings).start().await
+    Host::of("scripted").takes_turns().set_all(&PATIENT).set_all(settings).start().await
 }
 
 /// A request. What the host logs of it is not waited for.

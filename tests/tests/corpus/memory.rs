@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use wshost_tests::{Crowd, Host, PATIENCE, Usage, raise_socket_limit};
 
 use super::{
-    ask, by_hand, crowd, is_sound,
+    PATIENT, ask, by_hand, crowd, is_sound,
     rest::no_rest,
     storms,
     traps::{Callback, WAYS, fail},
@@ -74,9 +74,12 @@ async fn write_to_the_pool(host: &Host) {
 async fn what_scripts_do_leaves_nothing() {
     raise_socket_limit();
     let host = Host::of("scripted")
+        .takes_turns()
         .log(LOG)
+        .set_all(&PATIENT)
         .set_all(&LITTLE)
-        .set_all(&[AWAKE, "callback_time_max_ms=2000"])
+        // No script here loops, and each must reach its own limit on a slow machine too.
+        .set_all(&[AWAKE, "callback_time_max_ms=30000"])
         .start()
         .await;
     let mut crowd = crowd(&host).await;

@@ -23,7 +23,7 @@ use wshost::{
     sandbox::{self, Instance, Phase, sample_request, types::FrameParam},
     server::{Common, Edge, Host, Sites, routes::Pattern},
 };
-use wshost_tests::{cache, guest};
+use wshost_tests::{PATIENCE, cache, guest};
 
 use counting::{Counting, in_use};
 
@@ -133,7 +133,7 @@ fn open(address: SocketAddr) -> TcpStream {
         Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
         Sec-WebSocket-Version: 13\r\n\r\n";
     let mut socket = TcpStream::connect(address).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
     socket.write_all(REQUEST).unwrap();
     socket.write_all(&[0x81, 0x82, 0, 0, 0, 0, b'h', b'i']).unwrap();
     let (mut heard, mut len) = ([0; 1024], 0);

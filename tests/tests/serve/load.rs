@@ -16,7 +16,7 @@ const MOVED: &[&str] = &["result=\"moved\""];
 async fn host(plugins: &Plugins, on_deploy: &str) -> Host {
     plugins.put("scripted.wasm", version("scripted"));
     let settings = [&format!("on_deploy={on_deploy}"), "drain_ms=0"];
-    plugins.host().set_all(&settings).log("info").start().await
+    plugins.host().takes_turns().set_all(&settings).log("info").start().await
 }
 
 async fn deploy(plugins: &Plugins, host: &Host, number: u8) {

@@ -38,7 +38,7 @@ pub(super) async fn host(settings: &[&str]) -> Host {
     let directory = tempfile::tempdir().expect("a directory can be made");
     let file = directory.path().join("by_hand.wasm");
     std::fs::write(&file, handler()).expect("the component can be written");
-    Host::of_file(&file).set_all(&PATIENT).set_all(settings).start().await
+    Host::of_file(&file).takes_turns().set_all(&PATIENT).set_all(settings).start().await
 }
 
 pub(super) async fn crowd(host: &Host) -> Crowd {
