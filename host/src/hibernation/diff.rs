@@ -35,8 +35,7 @@ impl Lines {
 
     /// Adds the line that begins at the byte `at`, behind all others.
     fn add(&mut self, at: usize) {
-        // Memories have 4 GiB at most.
-        let line = (at / LINE) as u32;
+        let line = u32::try_from(at / LINE).expect("a memory has 4 GiB at most");
         match self.0.last_mut() {
             Some(last) if last.end == line => last.end += 1,
             _ => self.0.push(line..line + 1),

@@ -120,9 +120,9 @@ impl Difference {
 /// Pages of 64 KiB.
 const WASM_PAGE: usize = 65_536;
 
-/// How many pages so many bytes are, of which a memory has 65,536 at most.
+/// How many pages so many bytes are.
 fn wasm_pages(bytes: usize) -> u32 {
-    (bytes / WASM_PAGE) as u32
+    u32::try_from(bytes / WASM_PAGE).expect("a memory has 65,536 pages at most")
 }
 
 /// Makes the host's side available to rewritten components. `transfer` finds

@@ -209,7 +209,8 @@ impl Wasi {
         let places = held::places(&mut self.resources, &self.streams, directories)
             .filter(|_| self.in_step)?;
         // One more is opened to try it out.
-        let fits = places.len() < self.resources.max_capacity();
-        fits.then(|| Held { table_len: places.len(), places, is_out_of_step: false })
+        let table_len = places.len();
+        let held = Held { places, table_len, is_out_of_step: false };
+        (table_len < self.resources.max_capacity()).then_some(held)
     }
 }

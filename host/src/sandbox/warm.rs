@@ -24,7 +24,10 @@
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+        atomic::{
+            AtomicBool, AtomicUsize,
+            Ordering::{Relaxed, SeqCst},
+        },
     },
     time::Duration,
 };
@@ -141,14 +144,14 @@ impl Warm {
         if dropped.is_some() {
             self.changed_by(-1);
         }
-        if !self.is_trimmed.swap(true, Relaxed) {
+        if !self.is_trimmed.swap(true, SeqCst) {
             tokio::spawn(trim(Arc::downgrade(self)));
         }
     }
 
     fn changed_by(&self, by: isize) {
         if by > 0 {
-            self.count.fetch_add(1, Relaxed);
+            self.count.fetch_add(1, SeqCst);
             self.metric.add(1);
         } else {
             self.count.fetch_sub(1, Relaxed);
@@ -213,8 +216,11 @@ async fn trim(warm: Weak<Warm>) {
         tokio::time::sleep(QUIET).await;
         let Some(warm) = warm.upgrade() else { return };
         if !warm.drop_unused() {
-            warm.is_trimmed.store(false, Relaxed);
-            return;
+            warm.is_trimmed.store(false, SeqCst);
+            // One that was kept meanwhile relied on this task.
+            if warm.count.load(SeqCst) == 0 || warm.is_trimmed.swap(true, SeqCst) {
+                return;
+            }
         }
     }
 }

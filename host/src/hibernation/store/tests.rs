@@ -76,7 +76,7 @@ async fn snapshots_that_stay_are_packed_and_others_are_not() {
     tick();
     let packed = new(1).pack().into_bytes();
     assert!(packed.len() < 100);
-    assert_eq!(store.stats().memory.bytes, (packed.len() + young.len_bytes() as usize) as u64);
+    assert_eq!(store.stats().memory.bytes, packed.len() as u64 + young.len_bytes());
     assert_eq!(old.take().await.unwrap(), packed);
     assert_eq!(young.take().await.unwrap(), new(3).into_bytes());
     assert!(!store.shelf.lock().has_unpacked());
