@@ -109,7 +109,7 @@ impl Template {
         self
     }
 
-    /// Makes an instance again, of one that is [warm](super::warm) if it can. It goes
+    /// Makes an instance again, of a warm one if there is one. It goes
     /// on with what its connection holds; `None`: nothing.
     ///
     /// # Errors

@@ -93,7 +93,7 @@ impl Template {
         self
     }
 
-    /// Makes an instance, of one that is [warm](super::warm) if it can.
+    /// Makes an instance, of a warm one if there is one.
     ///
     /// # Errors
     /// A trap or an overrun in a start function; no room in the pool.

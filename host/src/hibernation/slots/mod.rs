@@ -7,7 +7,7 @@
 //! are left, most who take one have it [for a moment](Slot::is_for_a_moment): they
 //! sleep as soon as they have nothing to do. So very many connections that each
 //! speak seldom pass through the few slots that are left, and wake nobody. One in
-//! [`STAYS`] stays, and for it a holder that is idle is asked to sleep: the least
+//! `STAYS` stays, and for it a holder that is idle is asked to sleep: the least
 //! recently used, as the CLOCK algorithm finds it. A connection that speaks often
 //! thus soon keeps its slot, and one that speaks seldom doesn't take another's.
 //! (Caches know this as bimodal insertion, Qureshi and others, 2007.)
