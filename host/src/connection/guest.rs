@@ -406,6 +406,7 @@ impl Awake {
     }
 
     fn stay(mut self: Box<Self>) -> State {
+        self.instance.stays_awake();
         self.slot.keep();
         self.slot.busy();
         self.rest = None;

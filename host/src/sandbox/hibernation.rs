@@ -165,7 +165,7 @@ impl Instance {
     /// Whether these are surely the guest's handles.
     async fn holds(&mut self, hibernation: &Hibernation, held: &Held) -> Result<bool> {
         match hibernation.handles {
-            _ if held.places.is_empty() || held.is_as_given(&self.given) => Ok(true),
+            _ if held.places.is_empty() || held.is_as_given(&self.reuse.given) => Ok(true),
             Some(functions) => self.handles(functions).is_like(&held.places).await,
             None => Ok(false),
         }
@@ -174,20 +174,20 @@ impl Instance {
     /// Returns `None` if the snapshot would be too large.
     async fn save(&mut self, hibernation: &Hibernation, held: &Held) -> Result<Option<Snapshot>> {
         let max_bytes = self.store.data().tenant.config.snapshot_max_bytes;
-        let room = mem::take(&mut self.difference);
+        let room = mem::take(&mut self.reuse.difference);
         let added = held::encode(&held.places);
         let save = Transfer::save(&hibernation.baseline, &added, max_bytes, room);
         let (snapshot, difference) = self.transfer(hibernation.save, save).await?.finish_save();
-        self.difference = difference;
+        self.reuse.difference = difference;
         // One whose handles can't be known again serves nobody else.
-        self.difference_is_known = snapshot.is_some() && held.is_as_given(&self.given);
+        self.reuse.difference_is_known = snapshot.is_some() && held.is_as_given(&self.reuse.given);
         Ok(snapshot)
     }
 
     /// Puts a snapshot into a fresh instance.
     async fn load(&mut self, hibernation: &Hibernation, load: Load) -> Result<()> {
         let given = load.added().to_vec();
-        self.difference =
+        self.reuse.difference =
             self.transfer(hibernation.load, load.into_fresh()).await?.finish_load()?;
         self.give(hibernation, given).await
     }
@@ -202,14 +202,17 @@ impl Instance {
         ledger: Option<Box<Ledger>>,
         load: Load,
     ) -> Result<()> {
-        ensure!(mem::take(&mut self.difference_is_known), "the instance is not fit for reuse");
-        let difference = mem::take(&mut self.difference);
+        ensure!(
+            mem::take(&mut self.reuse.difference_is_known),
+            "the instance is not fit for reuse"
+        );
+        let difference = mem::take(&mut self.reuse.difference);
         self.begin(&template.sources, id, ledger);
         let given = load.added().to_vec();
         let load = load.into_used(difference);
-        self.difference = self.transfer(hibernation.load, load).await?.finish_load()?;
-        self.difference.used_here();
-        if given == self.given { Ok(()) } else { self.give(hibernation, given).await }
+        self.reuse.difference = self.transfer(hibernation.load, load).await?.finish_load()?;
+        self.reuse.difference.used_here();
+        if given == self.reuse.given { Ok(()) } else { self.give(hibernation, given).await }
     }
 
     /// Gives a guest that has no handles those of a snapshot.
@@ -220,18 +223,18 @@ impl Instance {
             Some(functions) => self.handles(functions).fill(&places).await?,
             None => return Err(Damaged("its length").into()),
         }
-        self.given = given;
+        self.reuse.given = given;
         Ok(())
     }
 
     /// The handles that it was given, as they stand in a snapshot.
     pub(super) fn given(&self) -> &[u8] {
-        &self.given
+        &self.reuse.given
     }
 
     /// What it differs in from a fresh one. Returns `None` if that is not known.
     pub(super) fn difference(&self) -> Option<&Difference> {
-        self.difference_is_known.then_some(&self.difference)
+        self.reuse.difference_is_known.then_some(&self.reuse.difference)
     }
 
     pub(super) fn restore_error(&self, error: &wasmtime::Error) -> RestoreError {
@@ -253,11 +256,11 @@ impl Instance {
 
     /// A function of the accessor's. Finding it takes a third of its call.
     fn accessor(&mut self, index: ComponentExportIndex) -> Result<TypedFunc<(), ()>> {
-        if let Some((_, found)) = self.accessors.iter().find(|(of, _)| *of == index) {
+        if let Some((_, found)) = self.reuse.accessors.iter().find(|(of, _)| *of == index) {
             return Ok(*found);
         }
         let found = self.component.get_typed_func::<(), ()>(&mut self.store, index)?;
-        self.accessors.push((index, found));
+        self.reuse.accessors.push((index, found));
         Ok(found)
     }
 

@@ -48,6 +48,12 @@ pub struct Instance {
     clock: Arc<Clock>,
     tenant: Arc<Tenant>,
     pub(super) hibernation: Arc<Result<Hibernation, Unfit>>,
+    pub(super) reuse: Box<Reuse>,
+}
+
+/// What an instance needs in order to sleep, and to serve other connections.
+#[derive(Default)]
+pub(super) struct Reuse {
     /// What it differed in from a fresh one when a snapshot was taken last.
     pub(super) difference: Difference,
     /// Whether nothing was called since.
@@ -127,10 +133,7 @@ impl Template {
             clock,
             tenant: self.tenant.clone(),
             hibernation: self.hibernation.clone(),
-            difference: Difference::default(),
-            difference_is_known: false,
-            accessors: SmallVec::new(),
-            given: Vec::new(),
+            reuse: Box::default(),
         })
     }
 }
@@ -170,6 +173,12 @@ impl Instance {
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.store.data().limits.memory_bytes()
+    }
+
+    /// Gives back what it keeps in order to sleep: it stays awake.
+    pub fn stays_awake(&mut self) {
+        self.reuse.difference = Difference::default();
+        self.reuse.difference_is_known = false;
     }
 
     /// When its last callback was called and returned.
@@ -281,8 +290,8 @@ impl Instance {
         params: C::Params<'_>,
         allowance: Allowance,
     ) -> Result<C::Results, CallError> {
-        self.difference_is_known = false;
-        self.difference.used_here();
+        self.reuse.difference_is_known = false;
+        self.reuse.difference.used_here();
         if self.last.is_none_or(|last| last.typed::<C>().is_none()) {
             self.last = callback.of(&self.component, &mut self.store);
         }
@@ -295,9 +304,9 @@ impl Instance {
             None => Err(wasmtime::format_err!("`{}` is not there", C::NAME)),
         };
         if self.clock.was_suspended() {
-            self.difference.used_anywhere();
+            self.reuse.difference.used_anywhere();
         } else {
-            self.difference.used_here();
+            self.reuse.difference.used_here();
         }
         called.map_err(|error| self.call_error(&error))
     }
