@@ -6,5 +6,4 @@ mod hostile;
 mod memory;
 mod numbers;
 mod rates;
-mod starving;
 mod told;
