@@ -311,7 +311,7 @@ impl Transfer {
                 let image = &baseline.image.memories[save.memories];
                 let dead = save.dead(memory.len());
                 let difference = &mut save.difference.memories[save.memories];
-                // What was behind its end can have been written before.
+                // The slot's earlier owner may have written the pages behind the old end.
                 let finds_parts = save.finds_parts || difference.pages != pages;
                 difference.pages = pages;
                 difference.lines.clear();

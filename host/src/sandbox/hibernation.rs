@@ -232,7 +232,7 @@ impl Instance {
         &self.reuse.given
     }
 
-    /// What it differs in from a fresh one. Returns `None` if that is not known.
+    /// Its difference to a fresh instance. Returns `None` if that is not known.
     pub(super) fn difference(&self) -> Option<&Difference> {
         self.reuse.difference_is_known.then_some(&self.reuse.difference)
     }
@@ -254,7 +254,7 @@ impl Instance {
         self.store.into_data().into_ledger()
     }
 
-    /// A function of the accessor's. Finding it takes a third of its call.
+    /// A function of the accessor's, found once for each instance.
     fn accessor(&mut self, index: ComponentExportIndex) -> Result<TypedFunc<(), ()>> {
         if let Some((_, found)) = self.reuse.accessors.iter().find(|(of, _)| *of == index) {
             return Ok(*found);

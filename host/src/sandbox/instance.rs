@@ -54,7 +54,7 @@ pub struct Instance {
 /// What an instance needs in order to sleep, and to serve other connections.
 #[derive(Default)]
 pub(super) struct Reuse {
-    /// What it differed in from a fresh one when a snapshot was taken last.
+    /// Its difference to a fresh instance when a snapshot was taken last.
     pub(super) difference: Difference,
     /// Whether nothing was called since.
     pub(super) difference_is_known: bool,

@@ -34,7 +34,7 @@ struct Rig {
 struct Live {
     store: Store<Transfer>,
     instance: Instance,
-    /// What it differed in when a snapshot was taken last.
+    /// Its difference to a fresh instance when a snapshot was taken last.
     difference: Difference,
 }
 
