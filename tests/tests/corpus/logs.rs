@@ -11,7 +11,7 @@ const LINE_MAX_BYTES: usize = 8 * 1024 + 1024;
 
 #[tokio::test]
 async fn storms_of_lines() {
-    let host = host(&["callback_time_max_ms=5000"]).await;
+    let host = host(&[]).await;
     let mut crowd = crowd(&host).await;
     let storms = ["log:info:storm", "print:storm", "eprint:storm", "print-part:storm"];
     let times = crowd

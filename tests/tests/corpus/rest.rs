@@ -4,7 +4,10 @@
 use futures_util::future::join_all;
 use wshost_tests::Host;
 
-use super::{ask, crowd, host, is_sound, traps::WAYS};
+use super::{
+    LOOPS, ask, crowd, host, is_sound,
+    traps::{LOOP, WAYS, Way},
+};
 
 /// More frames at once than are given to a handler at once.
 const FLOOD: u64 = 300;
@@ -38,16 +41,25 @@ async fn asleep_at_each_event_of_a_flood() {
 /// another, and those that fail have slept before.
 #[tokio::test]
 async fn failing_when_woken() {
-    let settings = ["instances_max=50", "callback_time_max_ms=200", "instance_wait_max_ms=30000"];
-    let host = host(&settings).await;
+    each_fails_when_woken(&[], &WAYS).await;
+}
+
+#[tokio::test]
+async fn looping_when_woken() {
+    each_fails_when_woken(&[LOOPS], &[LOOP]).await;
+}
+
+async fn each_fails_when_woken(settings: &[&str], ways: &[Way]) {
+    let few = ["instances_max=50", "instance_wait_max_ms=30000"];
+    let host = host(&[&few, settings].concat()).await;
     let mut crowd = crowd(&host).await;
-    for (script, says) in WAYS {
+    for (script, says) in ways {
         crowd
             .beside(async || {
                 let asleep = ask(&host).header("x-hibernate", "1");
                 let mut client = asleep.open().await;
                 assert_eq!(client.ask("count").await, "count 1");
-                client.say(script).await;
+                client.say(*script).await;
                 client.closed_with(1011).await;
             })
             .await;

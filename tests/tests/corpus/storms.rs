@@ -52,7 +52,7 @@ async fn leave(mut client: Client) {
 
 #[tokio::test]
 async fn what_is_asked_for_too_often() {
-    let host = host(&["callback_time_max_ms=5000"]).await;
+    let host = host(&[]).await;
     let mut crowd = crowd(&host).await;
     for (script, says) in refused() {
         crowd.beside(async || flood(&host, &script, says).await).await;
@@ -67,7 +67,7 @@ async fn what_is_asked_for_too_often() {
 
 #[tokio::test]
 async fn what_is_returned_too_much_of() {
-    let host = host(&["callback_time_max_ms=5000"]).await;
+    let host = host(&[]).await;
     let mut crowd = crowd(&host).await;
     for (script, says) in TOO_MUCH {
         crowd

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use wshost_tests::{Crowd, Host, Mode, echoing, raise_socket_limit};
 
 use self::cases::{CASES, Case, Ends, TIME, WAITING};
-use super::{CROWD, PATIENT, counted, is_sound};
+use super::{CROWD, LOOPS, PATIENT, counted, is_sound};
 
 /// For `info` to be called.
 const START_TIMER: &str =
@@ -120,8 +120,14 @@ async fn is_told(host: &Host, case: &Case) {
 
 #[tokio::test]
 async fn at_the_border() {
-    let cases = numbered(|case| case.says != WAITING);
-    beside_a_crowd(&["callback_time_max_ms=200"], &cases).await;
+    let cases = numbered(|case| ![TIME, WAITING].contains(&case.says));
+    beside_a_crowd(&[], &cases).await;
+}
+
+#[tokio::test]
+async fn loops() {
+    let cases = numbered(|case| case.says == TIME);
+    beside_a_crowd(&[LOOPS], &cases).await;
 }
 
 #[tokio::test]
