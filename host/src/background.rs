@@ -3,8 +3,8 @@
 //!
 //! A task begins on an I/O thread. When what it does turns out to take long, it
 //! says that it [gives way](give_way), and whoever polls it by [`poll`] has it go on
-//! here. First it gets a share that is less than an I/O thread's; what takes very
-//! long gets what nobody else wants ([`Level`]).
+//! here. First it gets a share that is less than an I/O thread's, later a small one
+//! ([`Level`]). No share is nothing, because honest work must end on a busy machine too.
 
 use std::{
     any::Any,
@@ -14,6 +14,8 @@ use std::{
     pin::Pin,
     sync::OnceLock,
     task::{Context, Poll},
+    thread,
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -21,11 +23,16 @@ use rustix::process::setpriority_process;
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::task::AbortOnDropHandle;
 
-mod idle;
+/// The nice value that the threads of [`Level::Background`] add to the I/O threads': where
+/// both have work to do, a thread here gets about a third of what one there gets.
+const BACKGROUND_NICER: i32 = 5;
 
-/// How much nicer than the I/O threads those of [`Level::Background`] are: where both
-/// have work to do, a thread here gets about a third of what one there gets.
-const NICER: i32 = 5;
+/// The same for [`Level::Low`].
+const LOW_NICER: i32 = 10;
+
+/// A thread of [`Level::Low`] rests this many times as long as it ran, if others want its
+/// processor.
+const RESTS: u32 = 30;
 
 /// What is more than this takes long: some 30 us to copy, 3 ms to compress.
 const LARGE_BYTES: usize = 256 * 1024;
@@ -44,9 +51,9 @@ pub enum Level {
     /// For what takes long. However busy the machine is, it has its share, which
     /// others wait for: up to a few milliseconds each time.
     Background,
-    /// For what takes so long that this would add up, as a loop for ever does. What
-    /// is here has the processor when nobody else wants it, and gives it up at once.
-    Idle,
+    /// For what takes so long that this would add up, as a loop for ever does. Where
+    /// others want a processor, it has a few per cent of it ([`rest`]).
+    Low,
 }
 
 /// For the process, as its threads are.
@@ -54,7 +61,7 @@ static THREADS: OnceLock<Threads> = OnceLock::new();
 
 struct Threads {
     background: Runtime,
-    idle: Runtime,
+    low: Runtime,
 }
 
 thread_local! {
@@ -73,31 +80,45 @@ pub type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// The system has no more threads.
 pub fn start() -> anyhow::Result<()> {
     let threads = Threads {
-        background: runtime("background", Level::Background, || {
-            // Where it is not allowed, the thread is like any other.
-            let _ = setpriority_process(None, NICER);
-        })?,
-        idle: runtime("idle", Level::Idle, idle::make_this_thread_idle)?,
+        background: runtime("background", Level::Background, BACKGROUND_NICER)?,
+        low: runtime("low", Level::Low, LOW_NICER)?,
     };
     // Started before: those serve as well.
     if let Err(second) = THREADS.set(threads) {
         second.background.shutdown_background();
-        second.idle.shutdown_background();
+        second.low.shutdown_background();
     }
     Ok(())
 }
 
-fn runtime(name: &str, level: Level, yielding: fn()) -> anyhow::Result<Runtime> {
+fn runtime(name: &str, level: Level, nicer: i32) -> anyhow::Result<Runtime> {
     Builder::new_multi_thread()
         .thread_name(name)
         .on_thread_start(move || {
             HERE.set(level);
-            yielding();
+            // Where it is not allowed, the thread is like any other.
+            let _ = setpriority_process(None, nicer);
         })
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS_MAX)
         .build()
         .context("can't start the threads for what takes long")
+}
+
+/// Has a thread of [`Level::Low`] rest after it ran for `ran`, which took until `took`
+/// from its beginning. It does not rest if it had the processor all the while.
+///
+/// A low priority is not enough: a thread that never sleeps makes its processor look busy,
+/// and the system then has I/O threads wait for another one.
+pub fn rest(ran: Duration, took: Duration) {
+    if here() == Level::Low {
+        thread::sleep(rest_after(ran, took));
+    }
+}
+
+fn rest_after(ran: Duration, took: Duration) -> Duration {
+    // Interrupts take some of the time, too.
+    if took > ran + ran / 4 { ran * RESTS } else { Duration::ZERO }
 }
 
 /// Where this thread is.
@@ -154,7 +175,7 @@ pub fn poll<T: Send + 'static>(work: &mut Work<T>, cx: &mut Context<'_>) -> Poll
     let Some(threads) = THREADS.get() else { return polled };
     let moved = std::mem::replace(work, Box::pin(pending()));
     let moved = match asked {
-        Level::Idle => threads.idle.spawn(moved),
+        Level::Low => threads.low.spawn(moved),
         // From here it may have to go on.
         Level::Background | Level::Io => threads.background.spawn(movable(moved)),
     };
@@ -214,18 +235,50 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_takes_very_long_goes_on_as_idle_and_never_back() {
+    async fn what_takes_very_long_goes_on_at_the_low_level_and_never_back() {
         start().unwrap();
         let during = movable(Box::pin(async {
             enter().await;
-            go_on(Level::Idle).await;
-            let idle = (here(), name());
+            go_on(Level::Low).await;
+            let low = (here(), name());
             go_on(Level::Background).await;
-            assert_eq!((here(), name()), idle);
-            idle
+            assert_eq!((here(), name()), low);
+            low
         }));
-        assert_eq!(during.await, (Level::Idle, Some("idle".into())));
+        assert_eq!(during.await, (Level::Low, Some("low".into())));
         assert_eq!(here(), Level::Io);
+    }
+
+    /// The scheduling policy and the nice value of this thread, by the fields of
+    /// proc_pid_stat(5).
+    fn policy_and_nice() -> (i32, i32) {
+        let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+        let (_, from_third) = stat.rsplit_once(") ").unwrap();
+        let fields: Vec<&str> = from_third.split(' ').collect();
+        let field = |number: usize| fields[number - 3].trim().parse().unwrap();
+        (field(41), field(19))
+    }
+
+    #[tokio::test]
+    async fn every_level_has_a_share() {
+        start().unwrap();
+        let (policy, nice) = policy_and_nice();
+        for (level, nicer) in [(Level::Background, BACKGROUND_NICER), (Level::Low, LOW_NICER)] {
+            let there = movable(Box::pin(async move {
+                enter().await;
+                go_on(level).await;
+                policy_and_nice()
+            }));
+            assert_eq!(there.await, (policy, (nice + nicer).min(19)), "{level:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_thread_that_had_to_wait_rests() {
+        let ms = Duration::from_millis;
+        assert_eq!(rest_after(ms(4), ms(4)), Duration::ZERO);
+        assert_eq!(rest_after(ms(4), ms(5)), Duration::ZERO);
+        assert_eq!(rest_after(ms(4), ms(6)), ms(4) * RESTS);
     }
 
     #[tokio::test]

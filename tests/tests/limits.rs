@@ -231,7 +231,7 @@ async fn what_runs_for_long_does_so_in_the_background() {
         ("terminate", Mode::HTTP1.ask(&host).terminate("loop")),
         ("init", Mode::HTTP1.ask(&host).init("loop")),
     ] {
-        let before = (ticks(host.pid(), "idle"), ticks(host.pid(), "tokio-rt-worker"));
+        let before = (ticks(host.pid(), "low"), ticks(host.pid(), "tokio-rt-worker"));
         if what == "init" {
             assert_eq!(ask.refused().await.status, 500);
         } else {
@@ -241,7 +241,7 @@ async fn what_runs_for_long_does_so_in_the_background() {
             }
             client.closed().await;
         }
-        let background = ticks(host.pid(), "idle") - before.0;
+        let background = ticks(host.pid(), "low") - before.0;
         let io = ticks(host.pid(), "tokio-rt-worker") - before.1;
         assert!(background > 4 * io, "{what}: {background} ticks in the background, {io} else");
     }

@@ -7,7 +7,7 @@ use crate::{messaging::Publication, sandbox::Effect};
 
 /// What is still to be done of a callback that took long, with the sockets again: who
 /// publishes to a topic with a history holds it for all others meanwhile, and on a
-/// thread that gets what nobody else wants they could wait for long.
+/// thread that has a small share they could wait for long.
 pub(super) struct Owed {
     pub(super) effects: Vec<Effect>,
     /// The end that it asked for.

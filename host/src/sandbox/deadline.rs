@@ -30,8 +30,8 @@ use crate::{
 /// What a callback may run on an I/O thread before it moves to the background. A
 /// tick that comes sooner is no sign that it runs for long.
 const SLICE_MIN_NS: u64 = 250_000;
-/// What a callback may run in all, before it gets no more than what others leave.
-const SHARE_NS: u64 = 10_000_000;
+/// What a callback may run in all, before its share becomes small: honest ones end before.
+const SHARE_NS: u64 = 100_000_000;
 /// The longest that it can run there at once, as an epoch ends before. If more time
 /// has passed, the system had the thread wait.
 const SLICE_MAX_NS: u64 = epochs::LONG_NS + 1_000_000;
@@ -203,7 +203,7 @@ pub fn interrupt<T>(store: &mut Store<T>, clock: Arc<Clock>, allowance: Allowanc
         epochs::guest_runs();
         let in_all = allowance.run_ns() - left + ran;
         if in_all >= SHARE_NS {
-            background::give_way(Level::Idle);
+            background::give_way(Level::Low);
         } else if ran >= SLICE_MIN_NS || background::here() > Level::Io {
             background::give_way(Level::Background);
         } else {
@@ -230,6 +230,7 @@ pub async fn timed<F: Future>(
     clock.was_suspended.store(false, Relaxed);
     let mut suspended: Option<Suspended<'_>> = None;
     poll_fn(|cx| {
+        let resumed = (background::here() == Level::Low).then(Instant::now);
         clock.start(suspended.is_none());
         let (polled, asked) = background::gives_way(|| call.as_mut().poll(cx));
         let ran = clock.stop();
@@ -240,6 +241,9 @@ pub async fn timed<F: Future>(
         let left = clock.left_ns.load(Relaxed).saturating_sub(ran);
         clock.left_ns.store(left, Relaxed);
         clock.was_suspended.store(true, Relaxed);
+        if let Some(resumed) = resumed {
+            background::rest(Duration::from_nanos(ran), resumed.elapsed());
+        }
         let suspended = suspended.get_or_insert_with(|| Suspended::new(allowance));
         if asked == Level::Io && suspended.share.is_none() {
             let Some(share) = waiting.take(1) else {

@@ -6,4 +6,5 @@ mod hostile;
 mod memory;
 mod numbers;
 mod rates;
+mod starving;
 mod told;
