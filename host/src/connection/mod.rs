@@ -29,7 +29,7 @@ mod running;
 mod shared;
 mod wire;
 
-use std::sync::Arc;
+use std::{future::poll_fn, sync::Arc, task::Poll};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -81,6 +81,16 @@ struct Seldom {
     trace: Option<Box<Trace>>,
     /// What it does next.
     owed: Option<Box<Owed>>,
+}
+
+/// What becomes of a connection that has handled an event.
+enum Next<S> {
+    /// It has ended.
+    Ended,
+    /// It was handled in the background. Its own task is to look for the next event.
+    Moved(Box<Connection<S>>),
+    /// Nothing has happened since, and its task is woken when something does.
+    Rests(Box<Connection<S>>),
 }
 
 /// What a connection is made of.
@@ -135,18 +145,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
     }
 
-    /// Handles what happened. Returns the connection, unless that was its end.
-    async fn happen(mut self: Box<Self>, event: Event) -> Option<Box<Self>> {
-        match self.handle(event).await {
-            Ok(()) => {
-                if background::here() > Level::Io {
-                    self.mailbox.owner_moved();
-                }
-                Some(self)
-            }
-            Err(ending) => {
+    /// Handles what happened, and what happens next as long as there is something: one
+    /// that sleeps after each event is handed back once for both.
+    async fn happen(mut self: Box<Self>, mut event: Event) -> Next<S> {
+        loop {
+            if let Err(ending) = self.handle(event).await {
                 Box::pin(self.close(ending)).await;
-                None
+                return Next::Ended;
+            }
+            if background::here() > Level::Io {
+                self.mailbox.owner_moved();
+                return Next::Moved(self);
+            }
+            match poll_fn(|cx| Poll::Ready(self.poll_event(cx))).await {
+                Poll::Ready(next) => event = next,
+                Poll::Pending => return Next::Rests(self),
             }
         }
     }

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{Connection, Parts, event::Event};
+use super::{Connection, Next, Parts, event::Event};
 use crate::background::{self, Work};
 
 /// Serves a connection to its end. Made by hand, so that while nothing happens
@@ -19,8 +19,8 @@ pub struct Running<S>(State<S>);
 enum State<S> {
     /// None: it has ended.
     Resting(Option<Box<Connection<S>>>),
-    /// Ends with the connection, if that goes on. In the background, if it takes long.
-    Handling(Work<Option<Box<Connection<S>>>>),
+    /// An event is handled: in the background, if that takes long.
+    Handling(Work<Next<S>>),
 }
 
 const _: () = assert!(size_of::<State<tokio::net::TcpStream>>() == 2 * size_of::<usize>());
@@ -52,7 +52,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Future for Running<S> {
                     let Some(connection) = connection.take() else { return Poll::Ready(()) };
                     State::handling(connection, event)
                 }
-                State::Handling(handling) => State::Resting(ready!(background::poll(handling, cx))),
+                State::Handling(handling) => match ready!(background::poll(handling, cx)) {
+                    Next::Ended => State::Resting(None),
+                    Next::Moved(connection) => State::Resting(Some(connection)),
+                    Next::Rests(connection) => {
+                        self.0 = State::Resting(Some(connection));
+                        return Poll::Pending;
+                    }
+                },
             };
         }
     }

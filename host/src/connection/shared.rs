@@ -89,6 +89,9 @@ impl Shared {
     /// Waits for the right to have an instance. None: there was none in
     /// `instance_wait_max_ms`, as all others are at work or can't sleep.
     pub async fn slot(&self) -> Option<Slot> {
+        if let Some(slot) = self.slots.try_take() {
+            return Some(slot);
+        }
         let time = Duration::from_millis(self.config.instance_wait_max_ms);
         timeout(time, self.slots.acquire()).await.ok()
     }

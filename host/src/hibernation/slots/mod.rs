@@ -140,6 +140,21 @@ impl Slots {
         }
     }
 
+    /// Takes one that is free.
+    #[must_use]
+    pub fn try_take(self: &Arc<Self>) -> Option<Slot> {
+        let line = self.lock();
+        (line.free > 0).then(|| self.take(line))
+    }
+
+    /// Takes one of those that are free.
+    fn take(self: &Arc<Self>, mut line: MutexGuard<'_, Line>) -> Slot {
+        let slot = self.slot(line.take());
+        drop(line);
+        self.ask();
+        slot
+    }
+
     /// How many there are of each kind.
     #[must_use]
     pub fn counts(&self) -> Counts {
@@ -164,10 +179,7 @@ impl Slots {
     ) -> Result<Slot, oneshot::Receiver<()>> {
         let mut line = self.lock();
         if line.free > 0 {
-            let slot = self.slot(line.take());
-            drop(line);
-            self.ask();
-            return Ok(slot);
+            return Ok(self.take(line));
         }
         let place = place.get_or_insert_with(|| {
             line.next += 1;
