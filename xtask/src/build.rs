@@ -27,10 +27,20 @@ fn describe(command: &Command) -> String {
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
-/// Cargo with these arguments.
+/// Cargo with these arguments, in an environment as if it was started by hand.
+///
+/// The cargo that runs this program tells it about its own package. ring's build script
+/// depends on these variables: were they passed on, ring and all that needs it would be
+/// compiled again in each checkout, and whenever cargo is also started by hand.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(arguments).stdin(Stdio::null());
+    for (name, _) in env::vars_os() {
+        let of_package = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+        if name.to_str().is_some_and(|name| of_package.iter().any(|of| name.starts_with(of))) {
+            cargo.env_remove(&name);
+        }
+    }
     cargo
 }
 
