@@ -1,4 +1,4 @@
-//! Programs that tests need, from Debian's packages.
+//! Programs that tests and measurements need, from Debian's packages.
 
 use std::{
     env, fs,
@@ -20,6 +20,17 @@ pub(crate) fn nats_server() -> Result<PathBuf> {
     program("nats-server", "usr/sbin/nats-server")
 }
 
+/// valgrind, with its own tools.
+pub(crate) fn valgrind() -> Result<Command> {
+    let program = program("valgrind", "usr/bin/valgrind")?;
+    let mut command = Command::new(&program);
+    let tools = program.with_file_name("../libexec/valgrind");
+    if tools.is_dir() {
+        command.env("VALGRIND_LIB", tools);
+    }
+    Ok(command)
+}
+
 /// A program of a package: the system's, or that of the package, which is unpacked in the
 /// target directory at the first call. Nothing of it is installed.
 fn program(package: &str, path: &str) -> Result<PathBuf> {
@@ -34,10 +45,7 @@ fn program(package: &str, path: &str) -> Result<PathBuf> {
     let program = folder.join(path);
     if !program.exists() {
         unpack(package, &folder).with_context(|| {
-            format!(
-                "{} is needed for the tests; install it (Debian: the package {package})",
-                name.display()
-            )
+            format!("{} is needed; install it (Debian: the package {package})", name.display())
         })?;
     }
     Ok(program)

@@ -4,6 +4,7 @@ mod autobahn;
 mod bench;
 mod build;
 mod checks;
+mod count;
 mod debian;
 mod deny;
 mod dist;
@@ -45,6 +46,7 @@ fn run() -> Result<()> {
         Some("test") => checks::all(),
         Some("docs") => build::docs(),
         Some("bench") => bench::bench(arguments),
+        Some("count") => count::count(),
         Some("deny") => deny::check(),
         Some("dist") => dist::dist(),
         Some("fuzz") => fuzz::command(arguments),
@@ -65,5 +67,5 @@ fn project() -> PathBuf {
 }
 
 fn help() -> String {
-    [HELP, autobahn::HELP, bench::HELP, deny::HELP, dist::HELP, fuzz::HELP].join("\n")
+    [HELP, autobahn::HELP, bench::HELP, count::HELP, deny::HELP, dist::HELP, fuzz::HELP].join("\n")
 }
