@@ -1,37 +1,35 @@
-//! What `cargo xtask count` runs under valgrind: a host in this process, and clients that
-//! have so many events happen to it.
+//! The program that `cargo xtask count` runs under valgrind: a host in this process, and
+//! clients that cause a given number of events.
 //!
 //! ```text
 //! counts SCENARIO EVENTS
 //! ```
 //!
-//! Two runs with different numbers of events differ by what the events take, so that
-//! everything else cancels out. The clients' own part is the same for every host.
+//! Two runs with different numbers of events differ by the cost of the events, because
+//! everything else cancels out. The clients' own cost is the same for every host.
 
-#![allow(clippy::unwrap_used)] // What fails here is a fault of the measurement.
+#![allow(clippy::unwrap_used)] // A failed call is a fault of the measurement.
+
+#[path = "../in_process/load.rs"]
+mod load;
+#[path = "../in_process/serve.rs"]
+mod serve;
 
 use std::{
     env,
+    future::pending,
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream},
-    sync::Arc,
     thread,
 };
 
-use tokio::{net::TcpListener, runtime};
-use wshost::{
-    config::Configuration,
-    hibernation::{Settings, SnapshotStore},
-    key_value::Stores,
-    plugin::{Cache, Compiler, Loader},
-    sandbox,
-    server::{Common, Edge, Host, Sites, routes::Pattern},
-};
-use wshost_tests::{cache, guest};
+use tokio::runtime;
 
-/// Connections of a scenario. They take turns.
+use self::load::load;
+
+/// The connections of a scenario, which take turns.
 const CONNECTIONS: usize = 32;
-/// Small, as valgrind has little address space.
+/// The pool is small, because valgrind has little address space.
 const SETTINGS: [&str; 4] = [
     "instances_max=64",
     "instances_warm_max=16",
@@ -59,33 +57,20 @@ fn main() {
     let [name, events] = &arguments[..] else { panic!("usage: counts SCENARIO EVENTS") };
     let scenario = SCENARIOS.iter().find(|scenario| scenario.name == name);
     let Scenario { guest, path, run, .. } = scenario.expect("there is a scenario of this name");
-    let address = serve(guest);
+    let address = start(guest);
     let mut sockets: Vec<_> = (0..CONNECTIONS).map(|_| open(address, path)).collect();
     run(&mut sockets, events.parse().unwrap());
 }
 
 /// Starts a host, on a thread of its own.
-fn serve(name: &'static str) -> SocketAddr {
+fn start(name: &'static str) -> SocketAddr {
     let (sender, address) = std::sync::mpsc::channel();
     thread::spawn(move || {
         let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let configuration = Configuration::of(&SETTINGS).unwrap();
-            let engine = sandbox::engine(configuration.host()).unwrap();
-            let kept = Cache::open(&cache(), configuration.host().cache_max_bytes).unwrap();
-            let compiler = Compiler::in_process().with_cache(Some(kept));
-            let (stores, metrics) = (Stores::default(), Arc::default());
-            let loader = Loader { engine, compiler, configuration, stores, metrics };
-            let plugin = loader.load(&guest(name)).await.unwrap();
-            let config = plugin.tenant.config.clone();
-            let settings = Settings { memory_max_bytes: config.snapshots_max_bytes, spill: None };
-            let snapshots = SnapshotStore::new(settings).unwrap();
-            let sites = Sites::new(Common::new(&config, snapshots, usize::MAX / 2));
-            sites.deploy(plugin, &[Pattern::everything()]).unwrap();
-            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            sender.send(listener.local_addr().unwrap()).unwrap();
-            let host = Host::new(config, sites, None, Edge::default(), Arc::default(), None);
-            host.listen(listener).await;
+            let (_shared, address) = serve::serve(load(name, &SETTINGS).await).await;
+            sender.send(address).unwrap();
+            pending::<()>().await;
         });
     });
     address.recv().unwrap()
@@ -122,7 +107,7 @@ fn hear(socket: &mut TcpStream, text: &str) {
     assert_eq!(&frame[2..], text.as_bytes());
 }
 
-/// Each says something in its turn, and hears it.
+/// Echoes a text on each connection in its turn.
 fn echo(sockets: &mut [TcpStream], events: usize) {
     for number in 0..events {
         let socket = &mut sockets[number % CONNECTIONS];
@@ -131,7 +116,7 @@ fn echo(sockets: &mut [TcpStream], events: usize) {
     }
 }
 
-/// The first publishes what all others hear. An event is a delivery.
+/// Publishes on the first connection to all others. An event is one delivery.
 fn deliver(sockets: &mut [TcpStream], events: usize) {
     let (publisher, subscribers) = sockets.split_first_mut().unwrap();
     for subscriber in &mut *subscribers {

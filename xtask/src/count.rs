@@ -1,4 +1,4 @@
-//! `cargo xtask count`: what an event takes, counted and not timed.
+//! `cargo xtask count`: the cost of an event, counted and not timed.
 //!
 //! Time is noisy, and the same on no two machines. Valgrind counts instructions exactly,
 //! and simulates caches and branch prediction: a change of one per cent shows. It sees
@@ -20,11 +20,11 @@ pub(crate) const HELP: &str = "\
 /// The scenarios of `tests/examples/counts.rs`.
 const SCENARIOS: [&str; 3] = ["awake", "asleep", "delivery"];
 
-/// Events of the two runs that are compared.
+/// The numbers of events of the two runs that are compared.
 const FEW: u64 = 1_000;
 const MANY: u64 = 4_000;
 
-/// What is shown, and the names of valgrind's events whose sum it is.
+/// The columns of the table, each with the valgrind events that it sums.
 const COLUMNS: [(&str, &[&str]); 5] = [
     ("instructions", &["Ir"]),
     ("L1i misses", &["I1mr"]),
@@ -40,7 +40,8 @@ pub(crate) fn count() -> Result<()> {
     let heads = COLUMNS.map(|(head, _)| format!("{head:>18}")).concat();
     println!("{:10}{heads}", "per event");
     for scenario in SCENARIOS {
-        // Compiles the guest: what is compiled under valgrind fits another processor.
+        // Compiles the guest before counting. Code compiled natively would be for another
+        // processor than the one that valgrind shows.
         run(debian::valgrind()?
             .args(["--tool=none", "--quiet"])
             .arg(&program)
@@ -55,7 +56,7 @@ pub(crate) fn count() -> Result<()> {
     Ok(())
 }
 
-/// The columns' totals of a run.
+/// Returns the columns' totals of a run.
 fn counts(program: &Path, scenario: &str, events: u64) -> Result<Vec<u64>> {
     let out = target().join(format!("counts-{scenario}"));
     let mut valgrind = debian::valgrind()?;
@@ -66,7 +67,7 @@ fn counts(program: &Path, scenario: &str, events: u64) -> Result<Vec<u64>> {
     totals(&text).with_context(|| format!("{}: it has no totals", out.display()))
 }
 
-/// Of cachegrind's output file.
+/// Reads the columns' totals from cachegrind's output file.
 fn totals(text: &str) -> Option<Vec<u64>> {
     let line = |head: &str| text.lines().find_map(|line| line.strip_prefix(head));
     let names: Vec<_> = line("events:")?.split_whitespace().collect();

@@ -13,7 +13,11 @@ use std::{
 };
 
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::IteratorRandom as _};
-use tokio::{sync::watch, task::JoinSet, time::sleep};
+use tokio::{
+    sync::watch,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
 use wshost_tests::{Client, Host, Mode, Nats, Wire, patiently};
 
 use crate::{know_each_other, node};
@@ -114,19 +118,23 @@ impl Book {
     }
 }
 
-/// Where a node is. None: nowhere, at present.
+/// A member that a node refused tries again after this time, or when the address changes.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// The address of a node, or `None` while the node is away.
 type Address = watch::Receiver<Option<SocketAddr>>;
 
-/// Somebody who is always on a topic of a node, but while that is away.
-async fn member(book: Arc<Book>, node: usize, topic: usize, address: Address) {
-    loop {
-        let here = *address.borrow();
-        if let Some(here) = here
-            && let Some(client) = Mode::HTTP1.ask_address(here).try_open().await
-        {
-            live(&book, node, topic, client).await;
+/// Keeps a connection on a topic of a node whenever the node is there. Ends when nobody can
+/// change the address any more.
+async fn member(book: Arc<Book>, node: usize, topic: usize, mut address: Address) {
+    while let Ok(here) = address.wait_for(Option::is_some).await.map(|here| *here)
+        && let Some(here) = here
+    {
+        match Mode::HTTP1.ask_address(here).try_open().await {
+            Some(client) => live(&book, node, topic, client).await,
+            // The node may be on its way down: then its address changes.
+            None => drop(timeout(RETRY, address.changed()).await),
         }
-        sleep(Duration::from_millis(100)).await;
     }
 }
 
@@ -252,14 +260,8 @@ async fn run(time: Duration, members_per_node: usize, every: Duration) {
         address.send_replace(None);
         *host = None;
     }
-    let ended = async {
-        // Each sees by itself that its host is gone.
-        while lock(&book.lives).len() < book.connections.load(SeqCst) {
-            sleep(Duration::from_millis(10)).await;
-        }
-    };
-    patiently("the connections to end", ended).await;
-    members.abort_all();
+    drop(addresses);
+    patiently("the connections to end", members.join_all()).await;
     judge(&book, &aways);
 }
 

@@ -5,4 +5,6 @@
 mod cache;
 mod hostile;
 mod limits;
+#[path = "../../in_process/serve.rs"]
+mod serve;
 mod workers;

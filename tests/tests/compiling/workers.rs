@@ -14,19 +14,16 @@ use rustix::{
     process::{Pid, PidfdFlags, kill_process, pidfd_open},
 };
 use tempfile::TempDir;
-use tokio::net::TcpListener;
 use wshost::{
     config::Configuration,
-    hibernation::{Settings, SnapshotStore},
     key_value::Stores,
     observe::metrics::Format,
-    plugin::{Compiler, Loader, Plugin},
+    plugin::{Compiler, Loader},
     sandbox,
-    server::{Common, Edge, Host, Sites, routes::Pattern},
 };
 use wshost_tests::{Mode, PATIENCE, Signal, command, guest, patiently, program};
 
-use super::hostile;
+use super::{hostile, serve::serve};
 
 /// Loads in this process, by workers of this program.
 fn loader(program: &Path, settings: &[&str]) -> Loader {
@@ -85,25 +82,11 @@ async fn a_worker_that_is_not_there_is_an_error() {
     assert!(error.contains("can't run the compiler: No such file"), "{error}");
 }
 
-/// A host in this process, on a free port.
-async fn serve(plugin: Plugin) -> std::net::SocketAddr {
-    let config = plugin.tenant.config.clone();
-    let settings = Settings { memory_max_bytes: config.snapshots_max_bytes, spill: None };
-    let snapshots = SnapshotStore::new(settings).unwrap();
-    let sites = Sites::new(Common::new(&config, snapshots, usize::MAX / 2));
-    sites.deploy(plugin, &[Pattern::everything()]).unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let host = Host::new(config, sites, None, Edge::default(), Arc::default(), None);
-    tokio::spawn(async move { host.listen(listener).await });
-    address
-}
-
 #[tokio::test]
 async fn a_host_that_serves_goes_on_while_it_loads() {
     let loader = loader(&program(), &["compile_memory_max_bytes=268_435_456"]);
     let plugin = loader.load(&guest("scripted")).await.unwrap();
-    let address = serve(plugin).await;
+    let (_, address) = serve(plugin).await;
     let mut client = Mode::HTTP1.ask_address(address).open().await;
 
     let directory = tempfile::tempdir().unwrap();

@@ -20,13 +20,13 @@ use wshost_tests::{Ask, Crowd, Host, Mode, counting, raise_socket_limit};
 /// Connections that behave well.
 const CROWD: usize = 500;
 
-/// What a handler does is to be ended by what it does: not by how long that takes it on
-/// a slow machine, nor by how long it waits on one that has much else to do.
+/// Limits that no handler reaches here, however slow or busy the machine is: a handler that
+/// misbehaves must reach the limit that its test names.
 const PATIENT: [&str; 3] =
     ["handshake_timeout_ms=600000", "callback_time_max_ms=60000", "callback_wait_max_ms=600000"];
 
-/// What loops is to be ended soon. Of what does not loop nothing is asked with it, but
-/// for the crowd's messages.
+/// A short limit for handlers that loop. A test with this limit runs no other handler that
+/// misbehaves, because on a slow machine that one would reach this limit first.
 const LOOPS: &str = "callback_time_max_ms=200";
 
 /// A host of `scripted` with these settings.

@@ -20,10 +20,10 @@ use Callback::{Frames, Info, Init, Opened, Terminate};
 /// A way to fail, and what the log says of it.
 pub(super) type Way = (&'static str, &'static str);
 
-/// The way that takes as long as it may.
+/// The way that only the time limit ends.
 pub(super) const LOOP: Way = ("loop", "callback_time_max_ms");
 
-/// Every other.
+/// All other ways.
 pub(super) const WAYS: [Way; 7] = [
     ("trap", "unreachable"),
     ("panic:no more", "trapped"),

@@ -4,6 +4,10 @@
 #![allow(clippy::unwrap_used)] // Its helpers are tests too.
 
 mod counting;
+#[path = "../../in_process/load.rs"]
+mod load;
+#[path = "../../in_process/serve.rs"]
+mod serve;
 
 use std::{
     io::{Read as _, Write as _},
@@ -12,20 +16,20 @@ use std::{
     time::Duration,
 };
 
-use tokio::{net::TcpListener, runtime::Runtime};
+use tokio::runtime::Runtime;
 use wshost::{
-    config::Configuration,
     connection::Shared,
-    hibernation::{Settings, SnapshotStore},
-    key_value::Stores,
     messaging::ConnectionId,
-    plugin::{Cache, Compiler, Loader, Plugin},
-    sandbox::{self, Instance, Phase, sample_request, types::FrameParam},
-    server::{Common, Edge, Host, Sites, routes::Pattern},
+    plugin::Plugin,
+    sandbox::{Instance, Phase, sample_request, types::FrameParam},
 };
-use wshost_tests::{PATIENCE, cache, guest};
+use wshost_tests::PATIENCE;
 
-use counting::{Counting, in_use};
+use self::{
+    counting::{Counting, in_use},
+    load::load,
+    serve::serve,
+};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -65,26 +69,8 @@ struct Counted {
 
 impl Counted {
     fn new(runtime: &Runtime, settings: &[&str]) -> Self {
-        let configuration = Configuration::of(settings).unwrap();
-        let engine = sandbox::engine(configuration.host()).unwrap();
-        let kept = Cache::open(&cache(), configuration.host().cache_max_bytes).unwrap();
-        let compiler = Compiler::in_process().with_cache(Some(kept));
-        let echo = guest("echo");
-        let (stores, metrics) = (Stores::default(), Arc::default());
-        let loader = Loader { engine, compiler, configuration, stores, metrics };
-        let plugin = runtime.block_on(loader.load(&echo)).unwrap();
-        let config = plugin.tenant.config.clone();
-        let snapshots = SnapshotStore::new(Settings {
-            memory_max_bytes: config.snapshots_max_bytes,
-            spill: None,
-        });
-        let sites = Sites::new(Common::new(&config, snapshots.unwrap(), usize::MAX / 2));
-        sites.deploy(plugin, &[Pattern::everything()]).unwrap();
-        let shared = sites.current().remove(0);
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-        let address = listener.local_addr().unwrap();
-        let host = Host::new(config, sites, None, Edge::default(), Arc::default(), None);
-        runtime.spawn(async move { host.listen(listener).await });
+        let (shared, address) =
+            runtime.block_on(async { serve(load("echo", settings).await).await });
         Self { shared, address }
     }
 
