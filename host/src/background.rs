@@ -51,8 +51,8 @@ pub enum Level {
     /// For what takes long. However busy the machine is, it has its share, which
     /// others wait for: up to a few milliseconds each time.
     Background,
-    /// For what takes so long that this would add up, as a loop for ever does. Where
-    /// others want a processor, it has a few per cent of it ([`rest`]).
+    /// For callbacks that ran for so long that the waits would add up, such as endless loops.
+    /// Where other threads want a processor, this level gets a few per cent of it ([`rest`]).
     Low,
 }
 
@@ -105,8 +105,8 @@ fn runtime(name: &str, level: Level, nicer: i32) -> anyhow::Result<Runtime> {
         .context("can't start the threads for what takes long")
 }
 
-/// Has a thread of [`Level::Low`] rest after it ran for `ran`, which took until `took`
-/// from its beginning. It does not rest if it had the processor all the while.
+/// Rests if this is a thread of [`Level::Low`] that ran for `ran` of the last `took`. A thread
+/// that had the processor all the while does not rest.
 ///
 /// A low priority is not enough: a thread that never sleeps makes its processor look busy,
 /// and the system then has I/O threads wait for another one.

@@ -83,13 +83,14 @@ struct Seldom {
     owed: Option<Box<Owed>>,
 }
 
-/// What becomes of a connection that has handled an event.
+/// The state of a connection after its events were handled.
 enum Next<S> {
-    /// It has ended.
+    /// The connection has ended.
     Ended,
-    /// It was handled in the background. Its own task is to look for the next event.
+    /// An event was handled in the background. The connection's task must poll for the next
+    /// one, because only polls by that task register its waker.
     Moved(Box<Connection<S>>),
-    /// Nothing has happened since, and its task is woken when something does.
+    /// No event is pending. The next one wakes the connection's task.
     Rests(Box<Connection<S>>),
 }
 
@@ -145,8 +146,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
     }
 
-    /// Handles what happened, and what happens next as long as there is something: one
-    /// that sleeps after each event is handed back once for both.
+    /// Handles an event, and then further events until none is pending. A handler that
+    /// sleeps after each event thus takes one future for both.
     async fn happen(mut self: Box<Self>, mut event: Event) -> Next<S> {
         loop {
             if let Err(ending) = self.handle(event).await {

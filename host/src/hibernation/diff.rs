@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::{Damaged, dirty::Scan, varint};
 
-/// Bytes that are compared at first, as most are equal: by one call each.
+/// The bytes of the first comparison, a call each. Most blocks are equal.
 const BLOCK: usize = 4 * LINE;
 /// A cache line.
 const LINE: usize = 64;

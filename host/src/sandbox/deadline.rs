@@ -30,7 +30,8 @@ use crate::{
 /// What a callback may run on an I/O thread before it moves to the background. A
 /// tick that comes sooner is no sign that it runs for long.
 const SLICE_MIN_NS: u64 = 250_000;
-/// What a callback may run in all, before its share becomes small: honest ones end before.
+/// The time that a callback may run in all before its share becomes small, in ns. Honest
+/// callbacks return before.
 const SHARE_NS: u64 = 100_000_000;
 /// The longest that it can run there at once, as an epoch ends before. If more time
 /// has passed, the system had the thread wait.
