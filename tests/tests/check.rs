@@ -42,6 +42,7 @@ async fn what_an_instance_costs_is_measured() {
     for plugin in ["echo", "chat", "counter", "scripted", "ticker"] {
         let facts = facts(plugin, &[]).await;
         assert_eq!((&facts["hibernates"], &facts["init"]), (&true.into(), &"accepts".into()));
+        assert_eq!(facts["batch_in_one_call"], true);
         for name in ["make_us", "sleep_us", "wake_us", "snapshot_bytes"] {
             assert!(facts[name].as_f64() > Some(0.0), "{plugin}, {name}: {facts}");
         }
@@ -60,7 +61,7 @@ async fn what_keeps_a_plugin_awake_is_told() {
     bytes.extend([7, 4, 1, 0x3f, 0x7f, 0]);
     fs::write(&path, bytes).expect("the plugin can be written");
     let facts = facts_of(&path, &[]).await;
-    assert_eq!(facts["hibernates"], false);
+    assert_eq!((&facts["hibernates"], &facts["batch_in_one_call"]), (&false.into(), &false.into()));
     assert_eq!(facts["stays_awake_because"], "it defines resources of its own");
     assert!(facts["make_us"].as_f64() > Some(0.0), "{facts}");
     assert_eq!((&facts["snapshot_bytes"], &facts["memories"]), (&Value::Null, &Value::Null));
@@ -90,7 +91,7 @@ async fn what_is_granted_is_named() {
 #[tokio::test]
 async fn people_get_a_table() {
     let table = check(&guest("chat"), &[]).await.stdout;
-    for row in ["plugin            chat\n", "hibernates        yes\n", "\nsnapshot bytes "] {
+    for row in ["plugin             chat\n", "hibernates         yes\n", "\nsnapshot bytes "] {
         assert!(table.contains(row), "{row} is missing in:\n{table}");
     }
 }

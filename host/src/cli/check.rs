@@ -11,6 +11,7 @@ use super::{host, plugin::PluginArguments, report::Report};
 use crate::{
     capabilities::Granted,
     config::Configuration,
+    hibernation::Layout,
     key_value::Stores,
     plugin::{Loader, Plugin},
     sandbox::{self, template::HANDLER},
@@ -81,6 +82,8 @@ fn describe(report: &mut Report, plugin: &Plugin) {
     }
     let hibernates = plugin.template.can_hibernate();
     report.add("hibernates", hibernates.is_ok());
+    let batches = |layout: &Layout| layout.batches && hibernates.is_ok();
+    report.add("batch_in_one_call", facts.layout.as_ref().is_some_and(batches));
     if let Err(why) = hibernates {
         report.add("stays_awake_because", why.to_string());
     }

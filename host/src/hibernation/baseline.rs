@@ -1,18 +1,11 @@
 //! What a fresh instance's state is: what snapshots are the difference to.
 
-use std::mem;
-
 use wasmtime::{
     ResourceLimiter, Result, Store,
     component::{Component, Linker},
-    error::Context as _,
 };
 
-use super::{
-    Layout, PluginId, Scan, Unfit,
-    rewrite::ACCESSOR,
-    transfer::{self, Transfer},
-};
+use super::{HasReach, Layout, PluginId, Reach, Scan, Unfit, add_to_linker, reach::View};
 
 /// The whole state of an instance.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,6 +14,15 @@ pub struct Image {
     pub globals: Vec<u64>,
     /// The bytes of all memories.
     pub memories: Vec<Box<[u8]>>,
+}
+
+impl Image {
+    /// That of the instance in a store, which was rewritten with this layout.
+    pub(crate) fn of<T: HasReach + 'static>(store: &mut Store<T>, layout: &Layout) -> Self {
+        let view = View::new(store, layout);
+        let memories = view.memories.iter().map(|memory| Box::from(&**memory)).collect();
+        Self { globals: view.globals().collect(), memories }
+    }
 }
 
 /// A plugin's fresh image, and how to look for what differs from it.
@@ -34,7 +36,13 @@ pub struct Baseline {
 
 struct State<L> {
     limits: L,
-    transfer: Transfer,
+    reach: Reach,
+}
+
+impl<L> HasReach for State<L> {
+    fn reach(&mut self) -> &mut Reach {
+        &mut self.reach
+    }
 }
 
 impl Baseline {
@@ -60,7 +68,7 @@ impl Baseline {
         layout: Layout,
         limits: L,
     ) -> Result<Self, Unfit> {
-        let image = image(component, limits)
+        let image = image(component, &layout, limits)
             .map_err(|error| Unfit::StartCallsHost(format!("{error:#}")))?;
         Ok(Self { plugin, image, layout, scan: Scan::best() })
     }
@@ -80,6 +88,12 @@ impl Baseline {
         Self { plugin: self.plugin, image, layout, scan: self.scan }
     }
 
+    /// What the host can reach of an instance.
+    #[must_use]
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
     /// How many bytes the image takes.
     #[must_use]
     pub fn len_bytes(&self) -> usize {
@@ -94,26 +108,19 @@ impl Baseline {
     }
 }
 
-fn image<L: ResourceLimiter + Send + 'static>(component: &Component, limits: L) -> Result<Image> {
+fn image<L: ResourceLimiter + Send + 'static>(
+    component: &Component,
+    layout: &Layout,
+    limits: L,
+) -> Result<Image> {
     let engine = component.engine();
     let mut linker = Linker::new(engine);
-    transfer::add_to_linker(&mut linker, |state: &mut State<L>| &mut state.transfer)?;
+    add_to_linker(&mut linker)?;
     linker.define_unknown_imports_as_traps(component)?;
-    let mut store = Store::new(engine, State { limits, transfer: Transfer::Idle });
+    let mut store = Store::new(engine, State { limits, reach: Reach::default() });
     store.limiter(|state| &mut state.limits);
     // Of the epoch that has begun, a part may have passed: it has the whole of the next.
     store.set_epoch_deadline(2);
-    store.set_hostcall_fuel(usize::MAX);
-    let instance = linker.instantiate(&mut store, component)?;
-    let accessor = component.get_export_index(None, ACCESSOR);
-    let save = component
-        .get_export_index(accessor.as_ref(), "save")
-        .context("the component was not rewritten")?;
-    let save = instance.get_typed_func::<(), ()>(&mut store, save)?;
-    store.data_mut().transfer = Transfer::Image(Image::default());
-    save.call(&mut store, ())?;
-    match mem::take(&mut store.data_mut().transfer) {
-        Transfer::Image(image) => Ok(image),
-        _ => unreachable!("what a transfer does is changed by who started it"),
-    }
+    linker.instantiate(&mut store, component)?;
+    Ok(Image::of(&mut store, layout))
 }

@@ -35,12 +35,12 @@ impl Lines {
         self.0.clear();
     }
 
-    /// Adds the line that begins at the byte `at`, behind all others.
-    fn add(&mut self, at: usize) {
-        let line = u32::try_from(at / LINE).expect("a memory has 4 GiB at most");
+    /// Adds the lines from the byte `start` to the byte `end`, behind all others.
+    fn add(&mut self, start: usize, end: usize) {
+        let line = |at: usize| u32::try_from(at / LINE).expect("a memory has 4 GiB at most");
         match self.0.last_mut() {
-            Some(last) if last.end == line => last.end += 1,
-            _ => self.0.push(line..line + 1),
+            Some(last) if last.end == line(start) => last.end = line(end),
+            _ => self.0.push(line(start)..line(end)),
         }
     }
 
@@ -56,21 +56,32 @@ impl Lines {
     }
 }
 
-/// The parts of a memory that may differ from its image, as they were found last.
+/// The parts of a memory that may differ from its image.
 #[derive(Debug, Default)]
-pub(super) struct Parts(Vec<Range<usize>>);
+pub(super) struct Parts {
+    ranges: Vec<Range<usize>>,
+    are_known: bool,
+}
 
 impl Parts {
-    /// Looks for them again.
+    /// Other parts may differ by now.
+    pub(super) fn forget(&mut self) {
+        self.are_known = false;
+    }
+
+    /// Looks for them, unless they are known.
     pub(super) fn find(&mut self, memory: &[u8], scan: Scan) {
-        self.0.clear();
-        scan.changed(memory, |range| self.0.push(range));
+        if !self.are_known {
+            self.ranges.clear();
+            scan.changed(memory, |range| self.ranges.push(range));
+            self.are_known = true;
+        }
     }
 }
 
 /// Appends the runs of `memory`, which is at least as large as its image, until
-/// `out` has `max_bytes`. Only these parts can differ. Runs leave out the first `dead` bytes; `lines` gets all
-/// lines that differ, the dead ones too.
+/// `out` has `max_bytes`. Only these parts can differ. Runs leave out the first `dead`
+/// bytes; `lines` gets all lines that differ, the dead ones too.
 ///
 /// # Errors
 /// [`TooLong`]; `lines` is not complete then.
@@ -84,14 +95,20 @@ pub(super) fn put(
     lines: &mut Lines,
 ) -> Result<(), TooLong> {
     let mut runs = Runs { out, memory, dead, end: 0, open: None, lines };
-    for range in &parts.0 {
+    let mut deepest = None;
+    for range in &parts.ranges {
         // Whole pages: memories and their images begin and end with one.
-        for at in (range.start / PAGE * PAGE..range.end).step_by(PAGE) {
+        let (start, end) = (range.start / PAGE * PAGE, range.end.next_multiple_of(PAGE));
+        let dead = (dead / LINE * LINE).clamp(start, end);
+        deepest = deepest.or_else(|| first_difference(start..dead, image, memory));
+        if let Some(deepest) = deepest.filter(|_| start < dead) {
+            runs.lines.add(start.max(deepest), dead);
+        }
+        for at in (dead / PAGE * PAGE..end).step_by(PAGE) {
             if runs.len_bytes() > max_bytes {
                 return Err(TooLong);
             }
-            let page = &memory[at..at + PAGE];
-            runs.page(at, page, image.get(at..at + PAGE).unwrap_or(&ZEROS));
+            runs.page(at, &memory[at..at + PAGE], page_of(image, at));
         }
     }
     runs.close();
@@ -99,9 +116,31 @@ pub(super) fn put(
     if out.len() > max_bytes { Err(TooLong) } else { Ok(()) }
 }
 
-/// Whether two lines differ. That is 25 instructions, where comparing them as slices is a call.
-fn differs(new: &[u8; LINE], old: &[u8; LINE]) -> bool {
-    words(new).zip(words(old)).fold(0, |all, (new, old)| all | (new ^ old)) != 0
+/// The page of an image that begins at the byte `at`. Behind its end there are zeros.
+fn page_of(image: &[u8], at: usize) -> &[u8] {
+    image.get(at..at + PAGE).unwrap_or(&ZEROS)
+}
+
+/// The first line of a dead part that differs. Almost everything behind it does, too,
+/// because a stack is used from its other end on: it is not compared.
+fn first_difference(dead: Range<usize>, image: &[u8], memory: &[u8]) -> Option<usize> {
+    let differ = |range: Range<usize>| {
+        let page = range.start / PAGE * PAGE;
+        memory[range.clone()] != page_of(image, page)[range.start - page..range.end - page]
+    };
+    let parts = |range: Range<usize>, len: usize| {
+        let end = range.end;
+        range.step_by(len).map(move |at| at..end.min(at + len))
+    };
+    let block = parts(dead, BLOCK).find(|block| differ(block.clone()))?;
+    parts(block, LINE).find(|line| differ(line.clone())).map(|line| line.start)
+}
+
+/// The words in which two lines differ, as bits. It has no branches: which words of a
+/// line differ can't be predicted.
+fn differing_words(new: &[u8; LINE], old: &[u8; LINE]) -> u32 {
+    let pairs = (0..).zip(words(new).zip(words(old)));
+    pairs.fold(0, |all, (bit, (new, old))| all | u32::from(new != old) << bit)
 }
 
 fn words(line: &[u8; LINE]) -> impl Iterator<Item = u64> {
@@ -126,7 +165,7 @@ impl Runs<'_> {
     fn page(&mut self, at: usize, page: &[u8], old: &[u8]) {
         let blocks = page.as_chunks::<BLOCK>().0.iter().zip(old.as_chunks::<BLOCK>().0);
         for ((new, old), at) in blocks.zip((at..).step_by(BLOCK)) {
-            if new != old {
+            if at + BLOCK > self.dead && new != old {
                 self.block(at, new, old);
             }
         }
@@ -135,30 +174,31 @@ impl Runs<'_> {
     fn block(&mut self, at: usize, new: &[u8; BLOCK], old: &[u8; BLOCK]) {
         let lines = new.as_chunks::<LINE>().0.iter().zip(old.as_chunks::<LINE>().0);
         for ((new, old), at) in lines.zip((at..).step_by(LINE)) {
-            if differs(new, old) {
-                self.lines.add(at);
-                self.line(at, new, old);
+            let differ = differing_words(new, old);
+            if at + LINE > self.dead && differ != 0 {
+                self.lines.add(at, at + LINE);
+                self.line(at, differ);
             }
         }
     }
 
-    fn line(&mut self, at: usize, new: &[u8; LINE], old: &[u8; LINE]) {
-        if at + LINE <= self.dead {
-            return;
-        }
-        for ((new, old), at) in words(new).zip(words(old)).zip((at..).step_by(WORD)) {
-            if new != old && at + WORD > self.dead {
-                self.word(at);
-            }
+    fn line(&mut self, at: usize, mut differ: u32) {
+        let dead = self.dead.saturating_sub(at) / WORD;
+        differ = differ >> dead << dead;
+        while differ != 0 {
+            let start = differ.trailing_zeros() as usize;
+            let len = (differ >> start).trailing_ones() as usize;
+            self.words(at + start * WORD, at + (start + len) * WORD);
+            differ &= differ.wrapping_add(1 << start);
         }
     }
 
-    fn word(&mut self, at: usize) {
+    fn words(&mut self, start: usize, end: usize) {
         match &mut self.open {
-            Some((_, end)) if at - *end <= JOIN => *end = at + WORD,
+            Some((_, open)) if start - *open <= JOIN => *open = end,
             _ => {
                 self.close();
-                self.open = Some((at, at + WORD));
+                self.open = Some((start, end));
             }
         }
     }

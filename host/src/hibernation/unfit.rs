@@ -43,6 +43,9 @@ pub enum Unfit {
     /// They could leave handles in a table that is out of reach.
     #[error("it lifts, lowers or drops inside a nested component")]
     NestedFunctions,
+    /// The host could not see to it that they find the state of their connection.
+    #[error("its `{0}` is not a function of its own core modules")]
+    FunctionFromElsewhere(String),
     /// What they hold is not known here.
     #[error("it imports core modules, or takes them from an instance")]
     ForeignModules,

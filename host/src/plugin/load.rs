@@ -21,7 +21,7 @@ use super::{
 use crate::{
     capabilities::Capabilities,
     config::{Config, Configuration, PluginConfig, plugin_name},
-    hibernation::{Baseline, Unfit},
+    hibernation::{Baseline, Layout, Unfit},
     key_value::Stores,
     observe::Metrics,
     sandbox::{Template, engine::unpooled, limits::Limits},
@@ -148,7 +148,8 @@ impl Loader {
         let tenant = Tenant::new(name, settings, capabilities, history, &self.metrics);
         let engine = unpooled(self.configuration.host());
         let baseline = baseline(engine, artifact, digest, tenant.config.clone());
-        let template = Template::new(tenant.clone(), &component, baseline).await?;
+        let window_bytes = facts.layout.as_ref().map_or(0, Layout::window_bytes);
+        let template = Template::new(tenant.clone(), &component, window_bytes, baseline).await?;
         Ok(Plugin {
             name: tenant.name.clone(),
             routes,
@@ -172,7 +173,8 @@ async fn baseline(
     let id = *version.bytes().first_chunk().expect("a SHA-256 has 32 bytes");
     let unreadable = |error| Unfit::Unreadable(format!("{error:#}"));
     let engine = engine.map_err(unreadable)?;
-    let (own, limits) = (engine.clone(), Limits::new(&config));
+    let (own, mut limits) = (engine.clone(), Limits::new(&config));
+    limits.leave_out(layout.window_bytes());
     let captured = off_thread(move || {
         let component = load_code(&own, &artifact).map_err(unreadable)?;
         Baseline::capture(&component, id, layout, limits)

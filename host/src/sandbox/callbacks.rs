@@ -1,4 +1,5 @@
-//! The handler's callbacks: their types, checked once for a component.
+//! The handler's callbacks and the accessor's functions: their types, checked once for a
+//! component.
 //!
 //! The only `unsafe` of the sandbox is here: what was checked for a component
 //! isn't checked again at each call, which would take a fifth of one.
@@ -13,11 +14,8 @@ use wasmtime::{
     },
 };
 
-use super::{
-    bindings::wshost::handler::types::{
-        Answer, FrameParam, Message, Options, Outcome, Reason, Request,
-    },
-    template::HANDLER,
+use super::bindings::wshost::handler::types::{
+    Answer, FrameParam, Message, Options, Outcome, Reason, Request,
 };
 
 /// A function that a handler exports.
@@ -30,18 +28,22 @@ pub(super) trait Callback {
     type Results: ComponentNamedList + Lift + Send + Sync + 'static;
 }
 
+macro_rules! callback {
+    ($field:ident $callback:ident($($param:ty),*) -> $results:ty) => {
+        #[derive(Clone, Copy, Debug)]
+        pub(super) struct $callback;
+
+        impl Callback for $callback {
+            const NAME: &'static str = stringify!($field);
+            type Params<'a> = ($($param,)*);
+            type Results = $results;
+        }
+    };
+}
+
 macro_rules! callbacks {
     ($($field:ident $callback:ident($($param:ty),*) -> $results:ty;)*) => {
-        $(
-            #[derive(Clone, Copy, Debug)]
-            pub(super) struct $callback;
-
-            impl Callback for $callback {
-                const NAME: &'static str = stringify!($field);
-                type Params<'a> = ($($param,)*);
-                type Results = $results;
-            }
-        )*
+        $(callback! { $field $callback($($param),*) -> $results })*
 
         /// All of them, of one component.
         #[derive(Debug)]
@@ -50,17 +52,19 @@ macro_rules! callbacks {
         }
 
         impl Callbacks {
-            /// Finds them in a component, and checks their types by an instance of it.
+            /// Finds them in an instance that a component exports, and checks their types
+            /// by an instance of the component.
             ///
             /// # Errors
             /// The first that is not there or of another type, by name, with the
             /// difference.
             pub(super) fn check(
+                of: &str,
                 component: &Component,
                 instance: &Instance,
                 mut store: impl AsContextMut,
             ) -> Result<Self> {
-                Ok(Self { $($field: Checked::check(component, instance, &mut store)?,)* })
+                Ok(Self { $($field: Checked::check(of, component, instance, &mut store)?,)* })
             }
         }
     };
@@ -75,6 +79,12 @@ callbacks! {
     save Save() -> (Option<Vec<u8>>,);
     restore Restore(Request<'a>, &'a [u8], &'a str) -> (Result<Options, String>,);
 }
+
+// `frames` with a batch that is in the window; the accessor's.
+callback! { batch Batch() -> (Outcome,) }
+
+// The accessor's.
+callback! { grow Grow() -> () }
 
 /// Where a component exports a callback. It has the callback's type.
 #[derive(Debug)]
@@ -92,16 +102,17 @@ impl<C> Clone for Checked<C> {
 impl<C> Copy for Checked<C> {}
 
 impl<C: Callback> Checked<C> {
-    fn check(
+    pub(super) fn check(
+        of: &str,
         component: &Component,
         instance: &Instance,
         mut store: impl AsContextMut,
     ) -> Result<Self> {
         let name = C::NAME;
-        let handler = component.get_export_index(None, HANDLER);
+        let exporter = component.get_export_index(None, of);
         let export = component
-            .get_export_index(handler.as_ref(), name)
-            .ok_or_else(|| wasmtime::format_err!("`{HANDLER}` does not export `{name}`"))?;
+            .get_export_index(exporter.as_ref(), name)
+            .ok_or_else(|| wasmtime::format_err!("`{of}` does not export `{name}`"))?;
         instance
             .get_typed_func::<C::Params<'_>, C::Results>(&mut store, export)
             .map_err(|error| wasmtime::format_err!("`{name}`: {:#}", error.root_cause()))?;

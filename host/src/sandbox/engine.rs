@@ -10,17 +10,21 @@ use crate::config::Config;
 
 /// Instances that serve no connection: those that check a plugin which is loaded.
 const SPARE_INSTANCES: u32 = 4;
-/// Core instances that one component may be made of: its own, and the one that
-/// makes its state reachable.
-const CORE_INSTANCES_PER_COMPONENT: u32 = 20 + 1;
-/// Memories and tables that one component may have.
-const MEMORIES_PER_COMPONENT: u32 = 4;
+/// Core instances that one component may be made of: its own, and the two that
+/// make its state reachable.
+const CORE_INSTANCES_PER_COMPONENT: u32 = 20 + 2;
+/// Memories that one component may have: its own, and the one by which its state is
+/// reached.
+const MEMORIES_PER_COMPONENT: u32 = 4 + 1;
+/// Memories there are for each instance: what most components have.
+const MEMORIES_PER_INSTANCE: u32 = 1 + 1;
+/// Tables that one component may have.
 const TABLES_PER_COMPONENT: u32 = 10;
 /// Tables there are for each instance: what Rust's and C's components have.
 const TABLES_PER_INSTANCE: u32 = 2;
-/// Memory mappings of one instance (6 were counted: memory, tables, fiber stack)
+/// Memory mappings of one instance (8 were counted: memories, tables, fiber stack)
 /// and of everything else in the process.
-const MAPPINGS_PER_INSTANCE: u64 = 7;
+const MAPPINGS_PER_INSTANCE: u64 = 9;
 const MAPPINGS_ELSEWHERE: u64 = 2_000;
 /// Stack for wasm, and in all: the rest is for host functions, which run on the
 /// same fiber.
@@ -104,7 +108,7 @@ fn pool(config: &Config) -> PoolingAllocationConfig {
     pool.total_component_instances(instances)
         .total_core_instances(instances.saturating_mul(CORE_INSTANCES_PER_COMPONENT))
         .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
-        .total_memories(instances)
+        .total_memories(instances.saturating_mul(MEMORIES_PER_INSTANCE))
         .max_memories_per_component(MEMORIES_PER_COMPONENT)
         .total_tables(instances.saturating_mul(TABLES_PER_INSTANCE))
         .max_tables_per_component(TABLES_PER_COMPONENT)

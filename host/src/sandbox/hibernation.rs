@@ -6,13 +6,14 @@ use std::{mem, sync::Arc};
 
 use thiserror::Error;
 use wasmtime::{
-    Result,
-    component::{Component, ComponentExportIndex, TypedFunc},
+    AsContextMut, Result,
+    component::{self, Component},
     ensure,
     error::Context as _,
 };
 
 use super::{
+    callbacks::{Batch, Checked, Found, Grow},
     error::CallError,
     held::{self, Held},
     instance::{Instance, Template},
@@ -22,7 +23,7 @@ use super::{
 use crate::{
     config::Config,
     hibernation::{
-        ACCESSOR, Baseline, Damaged, Difference, Invalid, Load, Scan, Snapshot, Transfer, Unfit,
+        self, ACCESSOR, Baseline, Damaged, Difference, Invalid, Load, Scan, Snapshot, Unfit,
     },
     messaging::ConnectionId,
 };
@@ -32,8 +33,9 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Hibernation {
     pub(super) baseline: Arc<Baseline>,
-    save: ComponentExportIndex,
-    load: ComponentExportIndex,
+    grow: Checked<Grow>,
+    /// `None`: each frame is passed by calls of its own.
+    pub(super) batch: Option<Checked<Batch>>,
     /// None: a guest that has handles can't sleep.
     handles: Option<handles::Functions>,
 }
@@ -71,16 +73,21 @@ pub enum RestoreError {
 }
 
 impl Hibernation {
-    /// Finds a rewritten component's accessor.
+    /// Finds a rewritten component's accessor, and checks its types by an instance.
     ///
     /// # Errors
     /// The component was not rewritten.
-    pub(super) fn new(component: &Component, baseline: Baseline) -> Result<Self> {
-        let accessor = component.get_export_index(None, ACCESSOR);
-        let find = |name| component.get_export_index(accessor.as_ref(), name);
-        let (save, load) = find("save").zip(find("load")).context("there is no accessor")?;
+    pub(super) fn new(
+        component: &Component,
+        baseline: Baseline,
+        instance: &component::Instance,
+        mut store: impl AsContextMut,
+    ) -> Result<Self> {
+        let grow = Checked::check(ACCESSOR, component, instance, &mut store)?;
+        let batches = baseline.layout().batches;
+        let batch = batches.then(|| Checked::check(ACCESSOR, component, instance, &mut store));
         let handles = handles::Functions::find(component);
-        Ok(Self { baseline: Arc::new(baseline), save, load, handles })
+        Ok(Self { baseline: Arc::new(baseline), grow, batch: batch.transpose()?, handles })
     }
 
     /// The pages of 64 KiB that a fresh instance's memories have.
@@ -122,8 +129,7 @@ impl Template {
     ) -> Result<Instance, RestoreError> {
         let hibernation = self.can_hibernate().map_err(|why| RestoreError::Unfit(why.clone()))?;
         let Config { memory_max_bytes, resources_max, .. } = *self.tenant.config;
-        let load =
-            Transfer::load(&hibernation.baseline, snapshot, memory_max_bytes, resources_max)?;
+        let load = Load::new(&hibernation.baseline, snapshot, memory_max_bytes, resources_max)?;
         let (instance, loaded) = match self.warm.take(&load) {
             Some(mut instance) => {
                 let loaded = instance.reuse(self, hibernation, id, ledger, load).await;
@@ -152,14 +158,11 @@ impl Instance {
         let hibernation = self.hibernation.clone();
         let hibernation = (*hibernation).as_ref().map_err(|why| StaysAwake::Unfit(why.clone()))?;
         let held = self.store.data_mut().held().ok_or(StaysAwake::HoldsResources)?;
-        let saved = match self.holds(hibernation, &held).await {
-            Ok(true) => self.save(hibernation, &held).await,
-            Ok(false) => return Err(StaysAwake::HoldsResources),
-            Err(error) => Err(error),
-        };
-        saved
-            .map_err(|error| StaysAwake::Failed(self.call_error(&error)))?
-            .ok_or(StaysAwake::TooLarge)
+        match self.holds(hibernation, &held).await {
+            Ok(true) => self.save(hibernation, &held).ok_or(StaysAwake::TooLarge),
+            Ok(false) => Err(StaysAwake::HoldsResources),
+            Err(error) => Err(StaysAwake::Failed(self.call_error(&error))),
+        }
     }
 
     /// Whether these are surely the guest's handles.
@@ -172,23 +175,22 @@ impl Instance {
     }
 
     /// Returns `None` if the snapshot would be too large.
-    async fn save(&mut self, hibernation: &Hibernation, held: &Held) -> Result<Option<Snapshot>> {
+    fn save(&mut self, hibernation: &Hibernation, held: &Held) -> Option<Snapshot> {
         let max_bytes = self.store.data().tenant.config.snapshot_max_bytes;
-        let room = mem::take(&mut self.reuse.difference);
         let added = held::encode(&held.places);
-        let save = Transfer::save(&hibernation.baseline, &added, max_bytes, room);
-        let (snapshot, difference) = self.transfer(hibernation.save, save).await?.finish_save();
+        let last = mem::take(&mut self.reuse.difference);
+        let (snapshot, difference) =
+            hibernation::save(&mut self.store, &hibernation.baseline, &added, max_bytes, last);
         self.reuse.difference = difference;
         // One whose handles can't be known again serves nobody else.
         self.reuse.difference_is_known = snapshot.is_some() && held.is_as_given(&self.reuse.given);
-        Ok(snapshot)
+        snapshot
     }
 
     /// Puts a snapshot into a fresh instance.
     async fn load(&mut self, hibernation: &Hibernation, load: Load) -> Result<()> {
         let given = load.added().to_vec();
-        self.reuse.difference =
-            self.transfer(hibernation.load, load.into_fresh()).await?.finish_load()?;
+        self.put(hibernation, load, Difference::of_fresh(&hibernation.baseline)).await?;
         self.give(hibernation, given).await
     }
 
@@ -208,11 +210,36 @@ impl Instance {
         );
         let difference = mem::take(&mut self.reuse.difference);
         self.begin(&template.sources, id, ledger);
-        let given = load.added().to_vec();
-        let load = load.into_used(difference);
-        self.reuse.difference = self.transfer(hibernation.load, load).await?.finish_load()?;
+        let given = (load.added() != self.reuse.given).then(|| load.added().to_vec());
+        self.put(hibernation, load, difference).await?;
+        match given {
+            Some(given) => self.give(hibernation, given).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn put(
+        &mut self,
+        hibernation: &Hibernation,
+        load: Load,
+        mut into: Difference,
+    ) -> Result<()> {
+        if load.growth_from(&into).is_none_or(|pages| pages > 0) {
+            load.ask_growth(&mut self.store);
+            Box::pin(self.grow(hibernation.grow)).await?;
+            into.used_anywhere();
+        }
+        self.reuse.difference = load.put(&mut self.store, into)?;
         self.reuse.difference.used_here();
-        if given == self.reuse.given { Ok(()) } else { self.give(hibernation, given).await }
+        Ok(())
+    }
+
+    async fn grow(&mut self, grow: Checked<Grow>) -> Result<()> {
+        let found = grow.of(&self.component, &mut self.store);
+        let grow = found.and_then(Found::typed::<Grow>).context("there is no `grow`")?;
+        // It is the host's, and short: it is not interrupted.
+        self.store.set_epoch_deadline(u64::MAX / 2);
+        grow.call_async(&mut self.store, ()).await
     }
 
     /// Gives a guest that has no handles those of a snapshot.
@@ -252,33 +279,6 @@ impl Instance {
     #[must_use]
     pub fn into_ledger(self) -> Box<Ledger> {
         self.store.into_data().into_ledger()
-    }
-
-    /// A function of the accessor's, found once for each instance.
-    fn accessor(&mut self, index: ComponentExportIndex) -> Result<TypedFunc<(), ()>> {
-        if let Some((_, found)) = self.reuse.accessors.iter().find(|(of, _)| *of == index) {
-            return Ok(*found);
-        }
-        let found = self.component.get_typed_func::<(), ()>(&mut self.store, index)?;
-        self.reuse.accessors.push((index, found));
-        Ok(found)
-    }
-
-    /// Calls a function of the accessor's, and returns what became of the transfer.
-    async fn transfer(
-        &mut self,
-        accessor: ComponentExportIndex,
-        what: Transfer,
-    ) -> Result<Transfer> {
-        let function = self.accessor(accessor)?;
-        // The accessor is the host's: it is not interrupted, and passes whole memories.
-        self.store.set_epoch_deadline(u64::MAX / 2);
-        let values_max_bytes = self.store.hostcall_fuel();
-        self.store.set_hostcall_fuel(usize::MAX);
-        self.store.data_mut().transfer = what;
-        function.call_async(&mut self.store, ()).await?;
-        self.store.set_hostcall_fuel(values_max_bytes);
-        Ok(mem::take(&mut self.store.data_mut().transfer))
     }
 }
 

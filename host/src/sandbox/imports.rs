@@ -38,7 +38,7 @@ use crate::{hibernation, tenant::Tenant};
 /// Only if two interfaces had the same name.
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     Plugin::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
-    hibernation::add_to_linker(linker, |state| &mut state.transfer)?;
+    hibernation::add_to_linker(linker)?;
     handles::add_to_linker(linker)?;
     wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(linker)?;
     add_own(linker)?;

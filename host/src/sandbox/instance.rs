@@ -2,17 +2,16 @@
 
 use std::{pin::pin, sync::Arc};
 
-use smallvec::SmallVec;
 use wasmtime::{
     Store,
-    component::{ComponentExportIndex, Instance as Component, InstancePre, TypedFunc},
+    component::{Instance as Component, InstancePre},
 };
 
 use super::{
     bindings::wshost::handler::types::{
         Answer, FrameParam, HttpVersion, Message, Options, Outcome, Peer, Reason, Request,
     },
-    callbacks::{Callback, Callbacks, Checked, Found},
+    callbacks::{Batch, Callback, Callbacks, Checked, Found},
     deadline::{self, Allowance, Clock, Times},
     error::CallError,
     hibernation::Hibernation,
@@ -22,7 +21,7 @@ use super::{
     warm::Warm,
 };
 use crate::{
-    hibernation::{Difference, Transfer, Unfit},
+    hibernation::{Difference, Load, Unfit, batch_room, put_batch},
     messaging::ConnectionId,
     tenant::Tenant,
 };
@@ -32,6 +31,8 @@ use crate::{
 pub struct Template {
     pub(super) tenant: Arc<Tenant>,
     pub(super) pre: InstancePre<State>,
+    /// The bytes of each instance's memories that the host has for itself.
+    pub(super) window_bytes: usize,
     pub(super) callbacks: Arc<Callbacks>,
     pub(super) sources: Arc<dyn Sources>,
     pub(super) hibernation: Arc<Result<Hibernation, Unfit>>,
@@ -58,8 +59,6 @@ pub(super) struct Reuse {
     pub(super) difference: Difference,
     /// Whether nothing was called since.
     pub(super) difference_is_known: bool,
-    /// The accessor's functions that were called.
-    pub(super) accessors: SmallVec<[(ComponentExportIndex, TypedFunc<(), ()>); 2]>,
     /// The handles that the host gave its guest, as they stand in a snapshot.
     pub(super) given: Vec<u8>,
 }
@@ -105,7 +104,7 @@ impl Template {
     /// A trap or an overrun in a start function; no room in the pool.
     pub async fn instantiate(&self, id: ConnectionId) -> Result<Instance, CallError> {
         if let Ok(hibernation) = self.can_hibernate() {
-            let load = Transfer::load_fresh(&hibernation.baseline);
+            let load = Load::fresh(&hibernation.baseline);
             if let Some(mut instance) = self.warm.take(&load) {
                 let begun = instance.reuse(self, hibernation, id, None, load).await;
                 return match begun {
@@ -124,7 +123,7 @@ impl Template {
         ledger: Box<Ledger>,
     ) -> Result<Instance, CallError> {
         let (store, component, clock) =
-            start(&self.tenant, &self.pre, &self.sources, id, ledger).await?;
+            start(&self.tenant, &self.pre, self.window_bytes, &self.sources, id, ledger).await?;
         Ok(Instance {
             store,
             component,
@@ -142,11 +141,13 @@ impl Template {
 pub(super) async fn start(
     tenant: &Arc<Tenant>,
     pre: &InstancePre<State>,
+    window_bytes: usize,
     sources: &Arc<dyn Sources>,
     id: ConnectionId,
     ledger: Box<Ledger>,
 ) -> Result<(Store<State>, Component, Arc<Clock>), CallError> {
-    let state = State::new(tenant.clone(), sources.clone(), id, ledger);
+    let mut state = State::new(tenant.clone(), sources.clone(), id, ledger);
+    state.limits.leave_out(window_bytes);
     let mut store = Store::new(pre.engine(), state);
     store.limiter(|state| &mut state.limits);
     store.set_hostcall_fuel(tenant.config.values_max_bytes);
@@ -211,8 +212,25 @@ impl Instance {
     /// # Errors
     /// As every call.
     pub async fn frames(&mut self, frames: &[FrameParam<'_>]) -> Result<Outcome, CallError> {
-        let (outcome,) = self.call(self.callbacks.frames, (frames,)).await?;
+        let (outcome,) = match self.put_batch(frames) {
+            Some(batch) => self.call(batch, ()).await?,
+            None => self.call(self.callbacks.frames, (frames,)).await?,
+        };
         Ok(outcome)
+    }
+
+    /// Leaves the frames where `batch` finds them. Returns `None` if the guest has no
+    /// `batch`, or there is no room.
+    fn put_batch(&mut self, frames: &[FrameParam<'_>]) -> Option<Checked<Batch>> {
+        let Ok(hibernation) = &*self.hibernation else { return None };
+        let room = batch_room(&mut self.store, hibernation.baseline.layout());
+        let frames = frames.iter().map(|frame| match frame {
+            FrameParam::Text(text) => (0, text.as_bytes()),
+            FrameParam::Binary(bytes) => (1, &**bytes),
+            FrameParam::Ping(bytes) => (2, &**bytes),
+            FrameParam::Pong(bytes) => (3, &**bytes),
+        });
+        hibernation.batch.filter(|_| put_batch(room, frames))
     }
 
     /// Calls `info`.
@@ -284,7 +302,7 @@ impl Instance {
         self.timed_call(callback, params, allowance).await
     }
 
-    async fn timed_call<C: Callback>(
+    pub(super) async fn timed_call<C: Callback>(
         &mut self,
         callback: Checked<C>,
         params: C::Params<'_>,

@@ -12,6 +12,8 @@ use crate::{config::Config, tenant::Tenant};
 pub struct Limits {
     memory_max_bytes: usize,
     memory_bytes: usize,
+    /// Bytes that are not counted, because the host has that much memory of its own there.
+    free_bytes: usize,
     table_elements_max: usize,
     table_elements: usize,
     /// Whose total the memory is part of.
@@ -26,6 +28,7 @@ impl Limits {
         Self {
             memory_max_bytes: config.memory_max_bytes,
             memory_bytes: 0,
+            free_bytes: 0,
             table_elements_max: config.table_elements_max,
             table_elements: 0,
             tenant: None,
@@ -37,6 +40,11 @@ impl Limits {
     #[must_use]
     pub fn of(tenant: &Arc<Tenant>) -> Self {
         Self { tenant: Some(tenant.clone()), ..Self::new(&tenant.config) }
+    }
+
+    /// Counts so many bytes less than there will be: the host's window has them.
+    pub fn leave_out(&mut self, window_bytes: usize) {
+        self.free_bytes = window_bytes;
     }
 
     /// What the memories have now, in all.
@@ -76,6 +84,9 @@ impl Drop for Limits {
 impl ResourceLimiter for Limits {
     fn memory_growing(&mut self, now: usize, wanted: usize, _: Option<usize>) -> Result<bool> {
         let more = wanted.saturating_sub(now);
+        // Which memory the window is doesn't matter: the sum is the same.
+        let free = more.min(self.free_bytes);
+        let more = more - free;
         let total = self.memory_bytes.saturating_add(more);
         if total > self.memory_max_bytes {
             self.hit("memory_max_bytes");
@@ -89,6 +100,7 @@ impl ResourceLimiter for Limits {
             return Ok(false);
         }
         self.memory_bytes = total;
+        self.free_bytes -= free;
         Ok(true)
     }
 
@@ -119,5 +131,17 @@ mod tests {
         assert_eq!(limits.last_hit(), None);
         assert!(!limits.memory_growing(131_072, 196_608, None).unwrap());
         assert_eq!(limits.last_hit(), Some("memory_max_bytes"));
+    }
+
+    #[test]
+    fn the_hosts_own_memory_is_not_counted() {
+        let mut config = Config::default();
+        config.set("memory_max_bytes=100000").unwrap();
+        let mut limits = Limits::new(&config);
+        limits.leave_out(65_536);
+        assert!(limits.memory_growing(0, 100_000, None).unwrap());
+        assert!(limits.memory_growing(0, 65_536, None).unwrap());
+        assert_eq!(limits.memory_bytes(), 100_000);
+        assert!(!limits.memory_growing(100_000, 100_001, None).unwrap());
     }
 }

@@ -25,7 +25,10 @@ use super::{
     stdio::Streams,
 };
 use crate::{
-    capabilities::Directory, hibernation::Transfer, messaging::ConnectionId, tenant::Tenant,
+    capabilities::Directory,
+    hibernation::{HasReach, Reach},
+    messaging::ConnectionId,
+    tenant::Tenant,
 };
 
 /// The data of one instance's store.
@@ -35,7 +38,7 @@ pub struct State {
     pub(super) limits: Limits,
     pub(super) tenant: Arc<Tenant>,
     pub(super) log: Arc<GuestLog>,
-    pub(super) transfer: Transfer,
+    reach: Reach,
     sources: Arc<dyn Sources>,
     /// Made at the first call to WASI: many handlers never do.
     wasi: Option<Box<Wasi>>,
@@ -66,7 +69,7 @@ impl State {
             limits: Limits::of(&tenant),
             tenant,
             log,
-            transfer: Transfer::Idle,
+            reach: Reach::default(),
             sources,
             wasi: None,
         }
@@ -157,12 +160,17 @@ impl State {
         }
         self.log.begin(id, self.ledger.log.take());
         self.limits.forget_hit();
-        self.transfer = Transfer::Idle;
         if let Some(wasi) = &mut self.wasi {
             // The random numbers of one connection must not go on for another.
             wasi.context = None;
             wasi.http.change_connection(id);
         }
+    }
+}
+
+impl HasReach for State {
+    fn reach(&mut self) -> &mut Reach {
+        &mut self.reach
     }
 }
 

@@ -16,7 +16,7 @@ use super::{
     warm::Warm,
 };
 use crate::{
-    hibernation::{Baseline, Unfit},
+    hibernation::{Baseline, CALLBACKS, Unfit},
     messaging::ConnectionId,
     tenant::Tenant,
 };
@@ -51,13 +51,15 @@ pub enum TemplateError {
 impl Template {
     /// Links a component, makes a first instance, and checks its exports by that.
     /// Then, as it is known that instances are made in time, `baseline` is asked
-    /// for: what one of a component that was rewritten is when it is fresh.
+    /// for: what one of a component that was rewritten is when it is fresh. Of an
+    /// instance's memory, `window_bytes` are the host's.
     ///
     /// # Errors
     /// [`TemplateError`].
     pub async fn new(
         tenant: Arc<Tenant>,
         component: &Component,
+        window_bytes: usize,
         baseline: impl Future<Output = Result<Baseline, Unfit>>,
     ) -> Result<Self, TemplateError> {
         let pre = linker(component.engine())
@@ -65,19 +67,22 @@ impl Template {
             .map_err(TemplateError::Import)?;
         let sources: Arc<dyn Sources> = Arc::new(ProcessSources);
         let id = ConnectionId::random();
-        let (store, first, _) = start(&tenant, &pre, &sources, id, Box::default())
-            .await
-            .map_err(TemplateError::Start)?;
-        let callbacks =
-            Callbacks::check(component, &first, store).map_err(TemplateError::Export)?;
+        let (mut store, first, _) =
+            start(&tenant, &pre, window_bytes, &sources, id, Box::default())
+                .await
+                .map_err(TemplateError::Start)?;
+        let mut find = |of| Callbacks::check(of, component, &first, &mut store);
+        let mut callbacks = find(HANDLER).map_err(TemplateError::Export)?;
         let hibernation = match baseline.await {
             Ok(baseline) => {
-                Ok(Hibernation::new(component, baseline).map_err(TemplateError::Export)?)
+                callbacks = find(CALLBACKS).map_err(TemplateError::Export)?;
+                let new = Hibernation::new(component, baseline, &first, &mut store);
+                Ok(new.map_err(TemplateError::Export)?)
             }
             Err(unfit) => Err(unfit),
         };
         let (callbacks, hibernation) = (Arc::new(callbacks), Arc::new(hibernation));
         let warm = Warm::new(tenant.metrics.warm.clone());
-        Ok(Self { tenant, pre, callbacks, sources, hibernation, warm })
+        Ok(Self { tenant, pre, window_bytes, callbacks, sources, hibernation, warm })
     }
 }

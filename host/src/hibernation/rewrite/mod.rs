@@ -1,9 +1,9 @@
 //! Rewrites a component so that the host can reach its state.
 //!
 //! Each core module gets exports for the memories and mutable globals that it
-//! defines, by names of ours. One more core module, the accessor, imports all
-//! of them, of every core instance, and hands them to functions of the host's
-//! ([`HOST`]) when the host calls `save` or `load` ([`ACCESSOR`]). All else is
+//! defines, by names of ours. Two more core modules come behind them ([`accessor`]): a
+//! memory that the host reads and writes, and functions that carry the globals of
+//! every core instance there and back around each call of the host's. All else is
 //! copied byte for byte: everything new stands behind it, so that no index
 //! changes, and no function of the component runs otherwise than before.
 //!
@@ -16,6 +16,11 @@
 //! are at the time. Those to output streams can be looked at ([`HANDLES`]).
 
 mod accessor;
+mod batch;
+mod code;
+mod cores;
+mod entries;
+mod exports;
 mod handles;
 mod module;
 mod stack;
@@ -26,16 +31,28 @@ use serde::{Deserialize, Serialize};
 use wasm_encoder::{Component, ComponentSectionId, RawSection};
 use wasmparser::{
     CanonicalFunction, ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind,
-    ComponentType, Encoding, ExternalKind, Instance, Parser, Payload,
+    ComponentType, Encoding, ExternalKind, Parser, Payload,
 };
 
-use self::{handles::Resources, module::Module};
+use self::{
+    accessor::Accessor,
+    cores::Cores,
+    entries::Entries,
+    exports::{Exports, Lift},
+    handles::Resources,
+    module::Module,
+};
+pub(super) use code::{SLOT, Window};
+
 use super::Unfit;
 
 /// The interface that a rewritten component imports.
 pub const HOST: &str = "wshost:hibernation/host";
 /// The instance that a rewritten component exports.
 pub const ACCESSOR: &str = "wshost:hibernation/accessor";
+/// The instance that a rewritten component exports with the functions of its interface,
+/// to be called by the host in place of them.
+pub const CALLBACKS: &str = "wshost:hibernation/callbacks";
 /// The interface that one with output streams imports besides.
 pub const STREAMS: &str = "wshost:hibernation/streams";
 /// The instance that one with output streams exports besides.
@@ -52,6 +69,16 @@ pub struct Layout {
     pub memories: usize,
     /// The stacks in them, as far as they are known.
     pub stacks: Vec<Stack>,
+    /// Whether a batch of frames can be passed in one call.
+    pub batches: bool,
+}
+
+impl Layout {
+    /// The bytes of the memory that the host has in each instance.
+    #[must_use]
+    pub fn window_bytes(&self) -> usize {
+        Window::of(self).len_bytes()
+    }
 }
 
 /// A stack in a memory: it grows down, and nothing below its pointer is alive
@@ -71,15 +98,15 @@ pub struct Stack {
 pub struct Rewritten {
     /// The component's new bytes.
     pub bytes: Vec<u8>,
-    /// What `save` and `load` pass over.
+    /// What the host can reach.
     pub layout: Layout,
 }
 
-/// Rewrites a component.
+/// Rewrites a component, whose functions the host calls by this interface.
 ///
 /// # Errors
 /// [`Unfit`]: it has state that can't be reached.
-pub fn rewrite(bytes: &[u8]) -> Result<Rewritten, Unfit> {
+pub fn rewrite(bytes: &[u8], interface: &str) -> Result<Rewritten, Unfit> {
     let mut rewriting = Rewriting::default();
     let mut within = Vec::new();
     for payload in Parser::new(0).parse_all(bytes) {
@@ -90,7 +117,7 @@ pub fn rewrite(bytes: &[u8]) -> Result<Rewritten, Unfit> {
             _ if within == [Encoding::Component] => {
                 rewriting.copy(bytes, &payload)?;
                 fit(&payload)?;
-                rewriting.count(payload)?;
+                rewriting.count(bytes, payload)?;
             }
             _ if within.last() == Some(&Encoding::Component) => {
                 fit(&payload)?;
@@ -99,18 +126,7 @@ pub fn rewrite(bytes: &[u8]) -> Result<Rewritten, Unfit> {
             _ => {}
         }
     }
-    let Rewriting { mut component, mut counts, modules, instances, resources } = rewriting;
-    let instances: Vec<_> = instances
-        .iter()
-        .map(|(index, module)| {
-            modules.get(*module as usize).map(|module| (*index, module)).ok_or_else(|| {
-                Unfit::Unreadable(format!("core instance {index} is made of no module"))
-            })
-        })
-        .collect::<Result<_, _>>()?;
-    resources.append(&mut component, &mut counts);
-    let layout = accessor::append(&mut component, counts, &instances);
-    Ok(Rewritten { bytes: component.finish(), layout })
+    rewriting.append(interface)
 }
 
 /// How many items of each sort the outermost component has: the next one's index.
@@ -126,16 +142,16 @@ struct Counts {
 }
 
 #[derive(Default)]
-struct Rewriting {
+struct Rewriting<'a> {
     component: Component,
     counts: Counts,
     modules: Vec<Module>,
-    /// The core instances that are made of a module: index, and the module's.
-    instances: Vec<(u32, u32)>,
+    cores: Cores<'a>,
+    exports: Exports<'a>,
     resources: Resources,
 }
 
-impl Rewriting {
+impl<'a> Rewriting<'a> {
     fn copy(&mut self, bytes: &[u8], payload: &Payload<'_>) -> Result<(), Unfit> {
         if let Payload::ModuleSection { unchecked_range, .. } = payload {
             let module = Module::rewrite(part(bytes, unchecked_range.clone())?)?;
@@ -148,19 +164,23 @@ impl Rewriting {
         Ok(())
     }
 
-    fn count(&mut self, payload: Payload<'_>) -> Result<(), Unfit> {
+    fn count(&mut self, bytes: &'a [u8], payload: Payload<'a>) -> Result<(), Unfit> {
         match payload {
             Payload::ModuleSection { .. } => self.counts.modules += 1,
+            Payload::ComponentSection { unchecked_range, .. } => {
+                self.exports.component(part(bytes, unchecked_range)?)?;
+            }
             Payload::InstanceSection(instances) => {
                 for instance in instances {
-                    if let Instance::Instantiate { module_index, .. } = instance? {
-                        self.instances.push((self.counts.core_instances, module_index));
-                    }
+                    self.cores.instance(instance?);
                     self.counts.core_instances += 1;
                 }
             }
             Payload::ComponentInstanceSection(instances) => {
-                self.counts.instances += instances.count();
+                for instance in instances {
+                    self.exports.instance(instance?);
+                    self.counts.instances += 1;
+                }
             }
             Payload::ComponentTypeSection(types) => {
                 for of in types {
@@ -175,10 +195,7 @@ impl Rewriting {
             }
             Payload::ComponentCanonicalSection(functions) => {
                 for function in functions {
-                    match function? {
-                        CanonicalFunction::Lift { .. } => self.counts.functions += 1,
-                        _ => self.counts.core_functions += 1,
-                    }
+                    self.count_function(function?);
                 }
             }
             Payload::ComponentImportSection(imports) => {
@@ -186,6 +203,7 @@ impl Rewriting {
                     let import = import?;
                     not_taken(import.name.name)?;
                     self.resources.see_import(self.counts.instances, &import);
+                    self.exports.foreign(import.ty.kind());
                     self.count_item(import.ty.kind());
                 }
             }
@@ -193,6 +211,7 @@ impl Rewriting {
                 for export in exports {
                     let export = export?;
                     not_taken(export.name.name)?;
+                    self.exports.exported(export.name.name, export.kind, export.index);
                     self.count_item(export.kind);
                 }
             }
@@ -201,10 +220,28 @@ impl Rewriting {
         Ok(())
     }
 
-    fn count_alias(&mut self, alias: &ComponentAlias<'_>) {
+    fn count_function(&mut self, function: CanonicalFunction) {
+        if let CanonicalFunction::Lift { core_func_index, type_index, options } = function {
+            self.exports.lifted(Lift { core: core_func_index, of: type_index, options });
+            self.counts.functions += 1;
+        } else {
+            self.cores.made();
+            self.counts.core_functions += 1;
+        }
+    }
+
+    fn count_alias(&mut self, alias: &ComponentAlias<'a>) {
         match alias {
-            ComponentAlias::InstanceExport { kind, .. } => self.count_item(*kind),
-            ComponentAlias::CoreInstanceExport { kind: ExternalKind::Func, .. } => {
+            ComponentAlias::InstanceExport { kind, .. } => {
+                self.exports.foreign(*kind);
+                self.count_item(*kind);
+            }
+            ComponentAlias::CoreInstanceExport {
+                kind: ExternalKind::Func,
+                instance_index,
+                name,
+            } => {
+                self.cores.aliased(*instance_index, name);
                 self.counts.core_functions += 1;
             }
             ComponentAlias::CoreInstanceExport { kind: ExternalKind::Memory, .. } => {
@@ -213,8 +250,29 @@ impl Rewriting {
             ComponentAlias::Outer { kind: ComponentOuterAliasKind::Type, .. } => {
                 self.counts.types += 1;
             }
+            ComponentAlias::Outer { kind: ComponentOuterAliasKind::Component, .. } => {
+                self.exports.foreign(ComponentExternalKind::Component);
+            }
             ComponentAlias::CoreInstanceExport { .. } | ComponentAlias::Outer { .. } => {}
         }
+    }
+
+    /// Appends what makes the state reachable.
+    fn append(self, interface: &str) -> Result<Rewritten, Unfit> {
+        let Self { mut component, mut counts, modules, cores, exports, resources } = self;
+        let entries = Entries::find(interface, &exports, &cores, &modules)?;
+        let instances: Vec<_> = cores
+            .of_modules()
+            .map(|(index, module)| {
+                modules.get(module as usize).map(|module| (index, module)).ok_or_else(|| {
+                    Unfit::Unreadable(format!("core instance {index} is made of no module"))
+                })
+            })
+            .collect::<Result<_, _>>()?;
+        resources.append(&mut component, &mut counts);
+        let accessor = Accessor { counts, instances: &instances, entries: &entries };
+        let layout = accessor.append(&mut component);
+        Ok(Rewritten { bytes: component.finish(), layout })
     }
 
     fn count_item(&mut self, kind: ComponentExternalKind) {

@@ -1,12 +1,14 @@
 //! One core module: what state its instances have, and exports to reach it by.
 
+use std::collections::HashMap;
+
 use wasm_encoder::{
     ExportKind, ExportSection, RawSection,
     reencode::{Reencode as _, RoundtripReencoder},
 };
 use wasmparser::{
-    CompositeInnerType, Export, ExternalKind, Global, GlobalType, MemoryType, Operator, Parser,
-    Payload, TypeRef, ValType,
+    CompositeInnerType, Export, ExternalKind, FuncType, Global, GlobalType, MemoryType, Operator,
+    Parser, Payload, TypeRef, ValType,
 };
 
 use super::{
@@ -29,6 +31,8 @@ pub(super) struct Module {
     pub(super) memories: Vec<MemoryType>,
     /// The mutable globals it defines, by the names [`global_name`] gives them.
     pub(super) globals: Vec<GlobalType>,
+    /// The types of the functions that it exports, by name.
+    pub(super) functions: HashMap<String, FuncType>,
     /// Where its stack is, in the first of its memories: which of its globals
     /// points to the end, and where it begins.
     pub(super) stack: Option<(usize, u32)>,
@@ -68,10 +72,10 @@ impl Module {
         if !exported {
             module.section(&exports);
         }
-        let stack = state.stack();
+        let (stack, functions) = (state.stack(), state.functions());
         let memories = state.memories.into_iter().map(|(_, memory)| memory).collect();
         let globals = state.globals.into_iter().map(|(_, global)| global).collect();
-        Ok(Self { bytes: module.finish(), memories, globals, stack })
+        Ok(Self { bytes: module.finish(), memories, globals, functions, stack })
     }
 }
 
@@ -82,6 +86,9 @@ struct State<'a> {
     globals: Vec<(u32, GlobalType)>,
     imported_memories: u32,
     imported_globals: u32,
+    types: Vec<FuncType>,
+    /// The types of all functions, the imported ones first.
+    functions: Vec<u32>,
     exports: Vec<Export<'a>>,
     search: Search,
 }
@@ -93,9 +100,10 @@ impl<'a> State<'a> {
             Payload::TypeSection(groups) => {
                 for group in groups {
                     for of in group?.types() {
-                        if !matches!(of.composite_type.inner, CompositeInnerType::Func(_)) {
+                        let CompositeInnerType::Func(of) = &of.composite_type.inner else {
                             return Err(Unfit::GarbageCollected);
-                        }
+                        };
+                        self.types.push(of.clone());
                     }
                 }
             }
@@ -104,8 +112,14 @@ impl<'a> State<'a> {
                     match import?.ty {
                         TypeRef::Memory(_) => self.imported_memories += 1,
                         TypeRef::Global(_) => self.imported_globals += 1,
+                        TypeRef::Func(of) | TypeRef::FuncExact(of) => self.functions.push(of),
                         _ => {}
                     }
+                }
+            }
+            Payload::FunctionSection(functions) => {
+                for of in functions {
+                    self.functions.push(of?);
                 }
             }
             Payload::MemorySection(memories) => {
@@ -144,6 +158,16 @@ impl<'a> State<'a> {
         let global = self.globals.iter().position(of_32_bits)?;
         let (memory, _) = self.memories.first()?;
         (*memory == 0).then_some((global, top))
+    }
+
+    /// The types of the exported functions.
+    fn functions(&self) -> HashMap<String, FuncType> {
+        let of_function = |export: &Export<'_>| {
+            let of = self.functions.get(export.index as usize)?;
+            Some((export.name.to_owned(), self.types.get(*of as usize)?.clone()))
+        };
+        let functions = self.exports.iter().filter(|export| export.kind == ExternalKind::Func);
+        functions.filter_map(of_function).collect()
     }
 
     /// The export section: what was there, and the state.

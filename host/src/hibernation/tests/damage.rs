@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{MEMORY_MAX_BYTES, PLUGIN, Rig};
+use super::{INTERFACE, MEMORY_MAX_BYTES, PLUGIN, Rig};
 use crate::hibernation::{Damaged, Invalid, Scan, Snapshot, Unfit, rewrite};
 
 const COUNTER: &str = r#"(component
@@ -11,7 +11,10 @@ const COUNTER: &str = r#"(component
     (memory.fill (i32.const 1000) (i32.const 7) (i32.wrap_i64 (i64.mul (global.get $n) (i64.const 900))))
     (global.get $n)))
   (core instance $i (instantiate $m))
-  (func (export "f") (result u64) (canon lift (core func $i "f"))))"#;
+  (func $lifted-f (result u64) (canon lift (core func $i "f")))
+  (instance $test
+    (export "f" (func $lifted-f)))
+  (export "test:test/test" (instance $test)))"#;
 
 fn rig() -> Rig {
     Rig::new(COUNTER, Scan::best())
@@ -71,7 +74,7 @@ fn a_start_function_that_calls_the_host_keeps_a_plugin_awake() {
       (core module $m (import "" "now" (func $now (result i32))) (func $s (drop (call $now))) (start $s))
       (core instance $host (export "now" (func $lowered)))
       (core instance (instantiate $m (with "" (instance $host)))))"#;
-    let rewritten = rewrite(&wat::parse_str(wat).unwrap()).unwrap();
+    let rewritten = rewrite(&wat::parse_str(wat).unwrap(), INTERFACE).unwrap();
     let engine = crate::sandbox::engine::unpooled(&crate::config::Config::default()).unwrap();
     let component = wasmtime::component::Component::from_binary(&engine, &rewritten.bytes).unwrap();
     let limits = wasmtime::StoreLimits::default();

@@ -63,15 +63,26 @@ const SEARCHER: &str = r#"(component
         (br_if $next (i32.lt_u (local.get $at) (i32.mul (memory.size $other) (i32.const 65536)))))
       (local.get $found)))
   (core instance $i (instantiate $m))
-  (func (export "plant-stack") (result u64) (canon lift (core func $i "plant-stack")))
-  (func (export "plant-whole-stack") (result u64) (canon lift (core func $i "plant-whole-stack")))
-  (func (export "plant-heap") (result u64) (canon lift (core func $i "plant-heap")))
-  (func (export "plant-other") (result u64) (canon lift (core func $i "plant-other")))
-  (func (export "plant-grown") (result u64) (canon lift (core func $i "plant-grown")))
-  (func (export "plant-global") (result u64) (canon lift (core func $i "plant-global")))
-  (func (export "grow") (result u64) (canon lift (core func $i "grow")))
-  (func (export "count") (result u64) (canon lift (core func $i "count")))
-  (func (export "search") (result u64) (canon lift (core func $i "search"))))"#;
+  (func $lifted-plant-stack (result u64) (canon lift (core func $i "plant-stack")))
+  (func $lifted-plant-whole-stack (result u64) (canon lift (core func $i "plant-whole-stack")))
+  (func $lifted-plant-heap (result u64) (canon lift (core func $i "plant-heap")))
+  (func $lifted-plant-other (result u64) (canon lift (core func $i "plant-other")))
+  (func $lifted-plant-grown (result u64) (canon lift (core func $i "plant-grown")))
+  (func $lifted-plant-global (result u64) (canon lift (core func $i "plant-global")))
+  (func $lifted-grow (result u64) (canon lift (core func $i "grow")))
+  (func $lifted-count (result u64) (canon lift (core func $i "count")))
+  (func $lifted-search (result u64) (canon lift (core func $i "search")))
+  (instance $test
+    (export "plant-stack" (func $lifted-plant-stack))
+    (export "plant-whole-stack" (func $lifted-plant-whole-stack))
+    (export "plant-heap" (func $lifted-plant-heap))
+    (export "plant-other" (func $lifted-plant-other))
+    (export "plant-grown" (func $lifted-plant-grown))
+    (export "plant-global" (func $lifted-plant-global))
+    (export "grow" (func $lifted-grow))
+    (export "count" (func $lifted-count))
+    (export "search" (func $lifted-search)))
+  (export "test:test/test" (instance $test)))"#;
 
 const PLANTS: [&str; 6] = [
     "plant-stack",

@@ -22,8 +22,12 @@ fn component(pointer: &str, begins: u32, now: u32, data: u32) -> String {
                 (i64.add (i64.mul (i64.load (i32.const 1000)) (i64.const 10))
                   (i64.load (i32.const 4096))))))
           (core instance $i (instantiate $m))
-          (func (export "write") (result u64) (canon lift (core func $i "write")))
-          (func (export "read") (result u64) (canon lift (core func $i "read"))))"#
+          (func $lifted-write (result u64) (canon lift (core func $i "write")))
+          (func $lifted-read (result u64) (canon lift (core func $i "read")))
+          (instance $test
+            (export "write" (func $lifted-write))
+            (export "read" (func $lifted-read)))
+          (export "test:test/test" (instance $test)))"#
     )
 }
 

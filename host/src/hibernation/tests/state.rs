@@ -57,9 +57,14 @@ pub(super) const ALL_KINDS: &str = r#"
   (core instance $x (instantiate $state))
   (core instance $y (instantiate $state))
   (core instance $z (instantiate $shares (with "state" (instance $x))))
-  (func (export "x") (result u64) (canon lift (core func $x "step")))
-  (func (export "y") (result u64) (canon lift (core func $y "step")))
-  (func (export "z") (result u64) (canon lift (core func $z "step"))))
+  (func $lifted-x (result u64) (canon lift (core func $x "step")))
+  (func $lifted-y (result u64) (canon lift (core func $y "step")))
+  (func $lifted-z (result u64) (canon lift (core func $z "step")))
+  (instance $test
+    (export "x" (func $lifted-x))
+    (export "y" (func $lifted-y))
+    (export "z" (func $lifted-z)))
+  (export "test:test/test" (instance $test)))
 "#;
 
 fn sleeps_unnoticed(wat: &str, functions: &[&str], scan: Scan) {
@@ -93,7 +98,10 @@ fn a_component_without_state_sleeps_too() {
     let wat = r#"(component
       (core module $m (func (export "f") (result i64) (i64.const 5)))
       (core instance $i (instantiate $m))
-      (func (export "f") (result u64) (canon lift (core func $i "f"))))"#;
+      (func $lifted-f (result u64) (canon lift (core func $i "f")))
+      (instance $test
+        (export "f" (func $lifted-f)))
+      (export "test:test/test" (instance $test)))"#;
     sleeps_unnoticed(wat, &["f"], Scan::best());
 }
 
@@ -106,7 +114,10 @@ fn memory_may_be_empty_at_first_and_grow_by_megabytes() {
         (memory.fill (i32.add (local.get $at) (i32.const 77)) (memory.size) (i32.const 500000))
         (i64.load (local.get $at))))
       (core instance $i (instantiate $m))
-      (func (export "f") (result u64) (canon lift (core func $i "f"))))"#;
+      (func $lifted-f (result u64) (canon lift (core func $i "f")))
+      (instance $test
+        (export "f" (func $lifted-f)))
+      (export "test:test/test" (instance $test)))"#;
     for scan in [Scan::best(), Scan::Compare] {
         sleeps_unnoticed(wat, &["f"], scan);
     }

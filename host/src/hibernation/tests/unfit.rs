@@ -1,9 +1,10 @@
 //! Every reason to stay awake.
 
+use super::INTERFACE;
 use crate::hibernation::{Unfit, rewrite};
 
 fn refused(wat: &str) -> Unfit {
-    rewrite(&wat::parse_str(wat).unwrap()).unwrap_err()
+    rewrite(&wat::parse_str(wat).unwrap(), INTERFACE).unwrap_err()
 }
 
 /// Why a component with such a core module is refused.
@@ -74,6 +75,42 @@ fn modules_out_of_reach() {
 }
 
 #[test]
+fn functions_from_elsewhere() {
+    let refused = |body: &str| {
+        refused(&format!(r#"(component {body} (export "test:test/test" (instance $test)))"#))
+    };
+    let from_elsewhere = || Unfit::FunctionFromElsewhere("f".into());
+    let imported = r#"(import "f" (func $f)) (instance $test (export "f" (func $f)))"#;
+    assert_eq!(refused(imported), from_elsewhere());
+    // Lowered and lifted again: no code of the component's.
+    let lowered = r#"(import "f" (func $g)) (core func $lowered (canon lower (func $g)))
+        (func $f (canon lift (core func $lowered))) (instance $test (export "f" (func $f)))"#;
+    assert_eq!(refused(lowered), from_elsewhere());
+}
+
+#[test]
+fn functions_are_found_behind_a_nested_component() {
+    // The way in which wit-component exports an interface; the function is exported in
+    // between, which makes another one of it.
+    let wat = r#"(component
+      (core module $m (func (export "f")))
+      (core instance $i (instantiate $m))
+      (core instance $again (export "g" (func $i "f")))
+      (func $f (canon lift (core func $again "g")))
+      (export $exported "before" (func $f))
+      (component $shim
+        (import "other" (func $other)) (import "import-f" (func $f)) (export "f" (func $f)))
+      (instance $test (instantiate $shim
+        (with "other" (func $f)) (with "import-f" (func $exported))))
+      (export "test:test/test" (instance $test)))"#;
+    let rewritten = rewrite(&wat::parse_str(wat).unwrap(), INTERFACE).unwrap();
+    let engine = crate::sandbox::engine::unpooled(&crate::config::Config::default()).unwrap();
+    let component = wasmtime::component::Component::from_binary(&engine, &rewritten.bytes).unwrap();
+    let callbacks = component.get_export_index(None, crate::hibernation::CALLBACKS).unwrap();
+    assert!(component.get_export_index(Some(&callbacks), "f").is_some());
+}
+
+#[test]
 fn names_that_the_host_needs() {
     let name = "wshost:hibernation/mine";
     let taken = || Unfit::NameTaken(name.into());
@@ -87,8 +124,8 @@ fn names_that_the_host_needs() {
 
 #[test]
 fn bytes_that_are_no_component() {
-    assert!(matches!(rewrite(b"hello"), Err(Unfit::Unreadable(_))));
-    assert!(matches!(rewrite(b"\0asm\x0d\0\x01\0\x01\xff"), Err(Unfit::Unreadable(_))));
+    assert!(matches!(rewrite(b"hello", INTERFACE), Err(Unfit::Unreadable(_))));
+    assert!(matches!(rewrite(b"\0asm\x0d\0\x01\0\x01\xff", INTERFACE), Err(Unfit::Unreadable(_))));
 }
 
 #[test]
@@ -101,5 +138,5 @@ fn a_table_filled_when_the_instance_is_made_is_no_reason() {
         (elem (i32.const 0) $f))
       (core instance $a (instantiate $shim))
       (core instance (instantiate $fill (with "" (instance $a)))))"#;
-    assert!(rewrite(&wat::parse_str(wat).unwrap()).is_ok());
+    assert!(rewrite(&wat::parse_str(wat).unwrap(), INTERFACE).is_ok());
 }

@@ -19,6 +19,7 @@ use wasmtime::Engine;
 use crate::{
     hibernation::{self, Layout, Unfit},
     plugin::facts::core_modules,
+    sandbox::template::HANDLER,
 };
 
 const MAGIC: &[u8; 8] = b"wshostA1";
@@ -50,7 +51,7 @@ pub(super) struct Damaged;
 /// What makes it no valid component.
 pub(super) fn compile(engine: &Engine, component: &[u8]) -> wasmtime::Result<Artifact> {
     let core_modules = core_modules(component);
-    let (code, rewritten) = match hibernation::rewrite(component) {
+    let (code, rewritten) = match hibernation::rewrite(component, HANDLER) {
         Ok(rewritten) => (engine.precompile_component(&rewritten.bytes)?, Ok(rewritten.layout)),
         Err(unfit) => (engine.precompile_component(component)?, Err(unfit)),
     };
@@ -113,7 +114,7 @@ mod tests {
 
     fn artifacts() -> [Artifact; 2] {
         let stacks = vec![Stack { memory: 0, pointer: 1, top: 65_536 }];
-        let layout = Layout { globals: 3, memories: 1, stacks };
+        let layout = Layout { globals: 3, memories: 1, stacks, batches: true };
         [Ok(layout), Err(Unfit::TableChanged("table.set".into()))].map(|rewritten| Artifact {
             facts: CompileFacts { core_modules: 2, rewritten },
             code: Bytes::from_static(b"code"),

@@ -23,7 +23,7 @@ use crate::{
         log::Output,
         sources::ProcessSources,
         state::State,
-        template::linker,
+        template::{HANDLER, linker},
     },
     tenant::Tenant,
 };
@@ -92,7 +92,7 @@ struct Live {
 
 impl Rig {
     fn new(wat: &str) -> Self {
-        let rewritten = rewrite(&wat::parse_str(wat).unwrap()).unwrap();
+        let rewritten = rewrite(&wat::parse_str(wat).unwrap(), HANDLER).unwrap();
         let engine: Engine = crate::sandbox::engine::unpooled(&Config::default()).unwrap();
         let component = Component::from_binary(&engine, &rewritten.bytes).unwrap();
         let pre = linker(&engine).unwrap().instantiate_pre(&component).unwrap();

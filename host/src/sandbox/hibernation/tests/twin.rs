@@ -4,7 +4,7 @@ use std::{mem, sync::Arc, time::Instant};
 
 use super::{open, script::Script};
 use crate::{
-    hibernation::{Image, Snapshot, Transfer},
+    hibernation::{Image, Snapshot},
     messaging::ConnectionId,
     sandbox::{
         Instance, Ledger, Phase, Template, WarmRoom,
@@ -83,11 +83,8 @@ impl Twin {
     /// All of its state, whatever a snapshot would have in it.
     pub(super) async fn image(&mut self) -> Image {
         let instance = self.instance().await;
-        let save = (*instance.hibernation).as_ref().unwrap().save;
-        match instance.transfer(save, Transfer::Image(Image::default())).await.unwrap() {
-            Transfer::Image(image) => image,
-            other => panic!("{other:?} is no image"),
-        }
+        let baseline = (*instance.hibernation).as_ref().unwrap().baseline.clone();
+        Image::of(&mut instance.store, baseline.layout())
     }
 
     /// What it replies some time later, and asks of the host.
