@@ -82,7 +82,7 @@ async fn measure(template: &Template, scan: Scan) -> wasmtime::Result<()> {
 }
 
 /// Makes an instance, and takes it through its opening.
-async fn open(template: &Template, id: ConnectionId) -> wasmtime::Result<Instance> {
+async fn open(template: &Template, id: ConnectionId) -> wasmtime::Result<Box<Instance>> {
     let id_text = id.to_string();
     let query = Some("name=somebody&room=here");
     let request = Request { query, ..sample_request(&id_text) };
@@ -93,12 +93,12 @@ async fn open(template: &Template, id: ConnectionId) -> wasmtime::Result<Instanc
     Ok(instance)
 }
 
-async fn wake(template: &Template, id: ConnectionId, snapshot: &Snapshot) -> Option<Instance> {
+async fn wake(template: &Template, id: ConnectionId, snapshot: &Snapshot) -> Option<Box<Instance>> {
     template.restore(id, None, snapshot).await.ok()
 }
 
 /// Gives an instance a frame.
-async fn frame(instance: Option<Instance>) -> Option<Instance> {
+async fn frame(instance: Option<Box<Instance>>) -> Option<Box<Instance>> {
     let mut instance = instance?;
     instance.ledger().phase = Phase::Open;
     instance.frames(&[FrameParam::Text(TEXT)]).await.ok()?;

@@ -143,10 +143,16 @@ pub fn gives_way<T>(poll: impl FnOnce() -> T) -> (T, Level) {
     (polled, asked)
 }
 
+/// Whether what is done with so many bytes takes long.
+#[must_use]
+pub fn is_large(bytes: usize) -> bool {
+    bytes > LARGE_BYTES
+}
+
 /// Goes on in the background, if that can be, before something is done with so many
 /// bytes that takes long.
 pub async fn enter_with(bytes: usize) {
-    if bytes > LARGE_BYTES {
+    if is_large(bytes) {
         enter().await;
     }
 }

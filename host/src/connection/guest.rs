@@ -53,7 +53,7 @@ enum State {
 
 struct Awake {
     // Dropped in this order: the slot is free when the instance is gone.
-    instance: Instance,
+    instance: Box<Instance>,
     slot: Slot,
     _counted: InState,
     /// When its last callback returned, and what it said. None: it can't be put
@@ -62,11 +62,28 @@ struct Awake {
 }
 
 struct Asleep {
-    ticket: Ticket,
+    snapshot: Kept,
     /// None: it holds nothing.
     ledger: Option<Box<Ledger>>,
     /// The id of its last timer.
     last_timer: u64,
+}
+
+/// Where a sleeper's snapshot is.
+enum Kept {
+    /// In the store.
+    There(Ticket),
+    /// Taken from the store for a waking that is under way.
+    Here(Snapshot),
+}
+
+impl Kept {
+    fn len_bytes(&self) -> u64 {
+        match self {
+            Self::There(ticket) => ticket.len_bytes(),
+            Self::Here(snapshot) => snapshot.len_bytes() as u64,
+        }
+    }
 }
 
 /// What the handler said when it returned.
@@ -124,7 +141,7 @@ impl WakeError {
 impl Guest {
     /// An instance that `init` was called in, counted as one that is awake.
     #[must_use]
-    pub fn new(mut instance: Instance, slot: Slot, counted: InState, seat: Seat) -> Self {
+    pub fn new(mut instance: Box<Instance>, slot: Slot, counted: InState, seat: Seat) -> Self {
         instance.ledger().open(seat);
         let rest = Some((Instant::now(), Hibernate::No));
         let awake = Awake { instance, slot, _counted: counted, rest };
@@ -165,7 +182,7 @@ impl Guest {
     /// What its snapshot takes, if it sleeps.
     pub(super) fn snapshot_bytes(&self) -> Option<u64> {
         match &self.state {
-            State::Asleep(asleep) => Some(asleep.ticket.len_bytes()),
+            State::Asleep(asleep) => Some(asleep.snapshot.len_bytes()),
             State::Awake(_) | State::Gone => None,
         }
     }
@@ -180,7 +197,9 @@ impl Guest {
         id: ConnectionId,
         patience: Patience,
     ) -> Result<&mut Instance, WakeError> {
-        if let State::Asleep(_) = &self.state {
+        if let State::Asleep(_) = &self.state
+            && !self.wake_at_once(shared, id)?
+        {
             // Boxed, so that a callback of one that is awake has no room for it.
             Box::pin(self.restore(shared, id, patience)).await?;
         }
@@ -191,6 +210,24 @@ impl Guest {
             }
             State::Asleep(_) | State::Gone => Err(WakeError::Gone),
         }
+    }
+
+    /// Restores one if it has to wait for nothing: mostly so. Returns whether it did.
+    fn wake_at_once(&mut self, shared: &Shared, id: ConnectionId) -> Result<bool, WakeError> {
+        let begun = Instant::now();
+        let State::Asleep(mut asleep) = mem::replace(&mut self.state, State::Gone) else {
+            return Ok(false);
+        };
+        let slot = shared.slots.try_take();
+        let Some(slot) = slot.filter(|_| asleep.take_snapshot()) else {
+            self.state = State::Asleep(asleep);
+            return Ok(false);
+        };
+        self.state = asleep.wake_at_once(shared, id, slot)?;
+        if self.is_awake() {
+            shared.plugin.tenant.metrics.wakes.observe(begun.elapsed());
+        }
+        Ok(self.is_awake())
     }
 
     async fn restore(
@@ -263,12 +300,42 @@ impl Guest {
         shared: &Shared,
         id: ConnectionId,
     ) -> Result<(), CallError> {
-        if let State::Awake(awake) = mem::replace(&mut self.state, State::Gone) {
-            self.state = awake.sleep(shared, id).await?;
-            if let State::Asleep(_) = self.state {
-                self.sleeps += 1;
-                shared.plugin.tenant.metrics.hibernations.inc();
-            }
+        if let State::Awake(mut awake) = mem::replace(&mut self.state, State::Gone) {
+            background::enter_with(awake.written_bytes()).await;
+            let saved = awake.instance.hibernate().await;
+            self.slept(awake, shared, id, saved)?;
+        }
+        Ok(())
+    }
+
+    /// Puts it to sleep, unless it can't be before its next callback. Returns `None` if
+    /// that [may take longer](Self::sleep).
+    pub(super) fn sleep_at_once(
+        &mut self,
+        shared: &Shared,
+        id: ConnectionId,
+    ) -> Option<Result<(), CallError>> {
+        let State::Awake(awake) = &mut self.state else { return Some(Ok(())) };
+        if background::is_large(awake.written_bytes()) {
+            return None;
+        }
+        let saved = awake.instance.hibernate_at_once()?;
+        let State::Awake(awake) = mem::replace(&mut self.state, State::Gone) else { return None };
+        Some(self.slept(awake, shared, id, saved))
+    }
+
+    /// Keeps the snapshot of one that is awake, if one could be taken.
+    fn slept(
+        &mut self,
+        awake: Box<Awake>,
+        shared: &Shared,
+        id: ConnectionId,
+        saved: Result<Snapshot, StaysAwake>,
+    ) -> Result<(), CallError> {
+        self.state = awake.keep(shared, id, saved)?;
+        if let State::Asleep(_) = self.state {
+            self.sleeps += 1;
+            shared.plugin.tenant.metrics.hibernations.inc();
         }
         Ok(())
     }
@@ -367,7 +434,7 @@ async fn restore_state(
     id: ConnectionId,
     request: &KeptRequest,
     state: &[u8],
-) -> Result<(Instance, Options), Refused> {
+) -> Result<(Box<Instance>, Options), Refused> {
     let mut instance = to.plugin.template.instantiate(id).await.map_err(Refused::Start)?;
     let (lists, version) = (request.lists(), from.plugin.version());
     let restored = instance.restore_state(request.request(&lists), state, &version).await;
@@ -377,13 +444,18 @@ async fn restore_state(
 }
 
 impl Awake {
-    async fn sleep(
-        mut self: Box<Self>,
+    /// What is looked at in order to put it to sleep.
+    fn written_bytes(&self) -> usize {
+        self.instance.memory_bytes() / SELDOM_WRITTEN
+    }
+
+    fn keep(
+        self: Box<Self>,
         shared: &Shared,
         id: ConnectionId,
+        saved: Result<Snapshot, StaysAwake>,
     ) -> Result<State, CallError> {
-        background::enter_with(self.instance.memory_bytes() / SELDOM_WRITTEN).await;
-        let snapshot = match self.instance.hibernate().await {
+        let snapshot = match saved {
             Ok(snapshot) => snapshot,
             Err(StaysAwake::Failed(error)) => return Err(error),
             Err(why) => {
@@ -402,7 +474,23 @@ impl Awake {
         // Who reads this finds nothing of it awake.
         tracing::trace!(plugin = %shared.plugin.name, connection = %id, bytes, "asleep");
         shared.plugin.tenant.metrics.snapshots.observe(bytes);
-        Ok(State::Asleep(Asleep { ticket, ledger, last_timer }))
+        Ok(State::Asleep(Asleep { snapshot: Kept::There(ticket), ledger, last_timer }))
+    }
+
+    /// An instance that was restored. Its connection held nothing if `last_timer` is
+    /// given, the id of its last timer.
+    fn woken(
+        mut instance: Box<Instance>,
+        last_timer: Option<u64>,
+        shared: &Shared,
+        id: ConnectionId,
+        slot: Slot,
+    ) -> Self {
+        if let Some(last) = last_timer {
+            instance.ledger().go_on(last, Seat { hub: shared.hub.clone(), id });
+        }
+        let _counted = shared.plugin.tenant.metrics.connections.awake();
+        Self { instance, slot, _counted, rest: None }
     }
 
     fn stay(mut self: Box<Self>) -> State {
@@ -416,14 +504,42 @@ impl Awake {
 
 impl Asleep {
     async fn wake(self, shared: &Shared, id: ConnectionId, slot: Slot) -> Result<Awake, WakeError> {
-        let snapshot = Snapshot::from_bytes(self.ticket.take().await?);
+        let snapshot = match self.snapshot {
+            Kept::There(ticket) => Snapshot::from_bytes(ticket.take().await?),
+            Kept::Here(snapshot) => snapshot,
+        };
         background::enter_with(snapshot.len_bytes()).await;
-        let holds_nothing = self.ledger.is_none();
-        let mut instance = shared.plugin.template.restore(id, self.ledger, &snapshot).await?;
-        if holds_nothing {
-            instance.ledger().go_on(self.last_timer, Seat { hub: shared.hub.clone(), id });
+        let holds = self.ledger.is_some();
+        let instance = shared.plugin.template.restore(id, self.ledger, &snapshot).await?;
+        let since = (!holds).then_some(self.last_timer);
+        Ok(Awake::woken(instance, since, shared, id, slot))
+    }
+
+    /// Takes its snapshot from the store, if it is in memory.
+    fn take_snapshot(&mut self) -> bool {
+        if let Kept::There(ticket) = &mut self.snapshot {
+            let Some(bytes) = ticket.take_at_once() else { return false };
+            self.snapshot = Kept::Here(Snapshot::from_bytes(bytes));
         }
-        let _counted = shared.plugin.tenant.metrics.connections.awake();
-        Ok(Awake { instance, slot, _counted, rest: None })
+        true
+    }
+
+    /// Wakes it, if there is a warm instance that serves at once.
+    fn wake_at_once(
+        mut self,
+        shared: &Shared,
+        id: ConnectionId,
+        slot: Slot,
+    ) -> Result<State, WakeError> {
+        let holds = self.ledger.is_some();
+        let restored = match &self.snapshot {
+            Kept::Here(snapshot) if !background::is_large(snapshot.len_bytes()) => {
+                shared.plugin.template.restore_at_once(id, &mut self.ledger, snapshot)?
+            }
+            _ => None,
+        };
+        let Some(instance) = restored else { return Ok(State::Asleep(self)) };
+        let since = (!holds).then_some(self.last_timer);
+        Ok(State::Awake(Box::new(Awake::woken(instance, since, shared, id, slot))))
     }
 }

@@ -185,15 +185,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             }
             Event::Replaced => Box::pin(self.migrate()).await,
             Event::Owed(owed) => Box::pin(self.pay(*owed)).await,
-            Event::Rest => Box::pin(self.rest()).await,
+            Event::Rest => match self.rest_at_once() {
+                Some(rested) => rested,
+                None => Box::pin(self.rest()).await,
+            },
             Event::End(ending) => Err(ending),
         }
     }
 
     /// Puts the handler to sleep, and gives back what the connection needs only
-    /// while something happens.
-    async fn rest(&mut self) -> Result<(), Ending> {
+    /// while something happens. Returns `None` if that [may take longer](Self::rest).
+    fn rest_at_once(&mut self) -> Option<Result<(), Ending>> {
         self.wire.rest();
+        let slept = self.guest.sleep_at_once(&self.shared, self.mailbox.id)?;
+        Some(slept.map_err(Ending::Sleep))
+    }
+
+    /// Puts the handler to sleep.
+    async fn rest(&mut self) -> Result<(), Ending> {
         self.guest.sleep(&self.shared, self.mailbox.id).await.map_err(Ending::Sleep)
     }
 

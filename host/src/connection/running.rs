@@ -48,7 +48,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Future for Running<S> {
             self.0 = match &mut self.0 {
                 State::Resting(connection) => {
                     let Some(resting) = connection else { return Poll::Ready(()) };
-                    let event = ready!(resting.poll_event(cx));
+                    let mut event = ready!(resting.poll_event(cx));
+                    if let Event::Rest = event {
+                        // Mostly it needs no future.
+                        match resting.rest_at_once() {
+                            Some(Ok(())) => continue,
+                            Some(Err(ending)) => event = Event::End(ending),
+                            None => {}
+                        }
+                    }
                     let Some(connection) = connection.take() else { return Poll::Ready(()) };
                     State::handling(connection, event)
                 }

@@ -100,8 +100,8 @@ impl Baseline {
         self.image.memories.iter().map(|memory| memory.len()).sum()
     }
 
-    /// The longest body of a snapshot of an instance with so much memory: every
-    /// fourth word alone in a run (nearer ones are joined), with its head.
+    /// More than the longest body of a snapshot of an instance with so much memory: each
+    /// line of 64 bytes differs, and has its head.
     pub(super) fn body_max_bytes(&self, memory_max_bytes: usize) -> usize {
         let ends = 16 * (1 + self.image.globals.len() + self.image.memories.len());
         memory_max_bytes.saturating_mul(2).saturating_add(ends)

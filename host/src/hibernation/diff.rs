@@ -1,8 +1,8 @@
 //! The difference between a memory and its image, as bytes, and back.
 //!
-//! A memory is a list of runs: the words between the last run and this one, the
-//! words in it, and their bytes; two zeros end it. Numbers are [`varint`]s, words
-//! have 8 bytes.
+//! A memory is a list of lines of 64 bytes: how many lines are equal between the last one
+//! and this, a [`varint`]; a byte whose bits say which of its words of 8 bytes differ; and
+//! those words. A line in which none differs ends the list.
 
 use std::ops::Range;
 
@@ -12,10 +12,10 @@ use super::{Damaged, dirty::Scan, varint};
 const BLOCK: usize = 4 * LINE;
 /// A cache line.
 const LINE: usize = 64;
-/// The unit of runs, in bytes.
+/// A word, in bytes.
 const WORD: usize = 8;
-/// Runs nearer than this, in bytes, are one: the head of a run takes 2 or 3.
-const JOIN: usize = 2 * WORD;
+/// The words of a line: a byte has a bit for each.
+const WORDS: usize = LINE / WORD;
 /// A page of the kernel's.
 const PAGE: usize = 4096;
 
@@ -79,9 +79,9 @@ impl Parts {
     }
 }
 
-/// Appends the runs of `memory`, which is at least as large as its image, until
-/// `out` has `max_bytes`. Only these parts can differ. Runs leave out the first `dead`
-/// bytes; `lines` gets all lines that differ, the dead ones too.
+/// Appends the lines of `memory`, which is at least as large as its image, until
+/// `out` has `max_bytes`. Only these parts can differ. The first `dead` bytes are left out;
+/// `lines` gets all lines that differ, the dead ones too.
 ///
 /// # Errors
 /// [`TooLong`]; `lines` is not complete then.
@@ -94,7 +94,7 @@ pub(super) fn put(
     parts: &Parts,
     lines: &mut Lines,
 ) -> Result<(), TooLong> {
-    let mut runs = Runs { out, memory, dead, end: 0, open: None, lines };
+    let mut writer = Writer { out, dead, end: 0, lines };
     let mut deepest = None;
     for range in &parts.ranges {
         // Whole pages: memories and their images begin and end with one.
@@ -102,16 +102,15 @@ pub(super) fn put(
         let dead = (dead / LINE * LINE).clamp(start, end);
         deepest = deepest.or_else(|| first_difference(start..dead, image, memory));
         if let Some(deepest) = deepest.filter(|_| start < dead) {
-            runs.lines.add(start.max(deepest), dead);
+            writer.lines.add(start.max(deepest), dead);
         }
         for at in (dead / PAGE * PAGE..end).step_by(PAGE) {
-            if runs.len_bytes() > max_bytes {
+            if writer.out.len() > max_bytes {
                 return Err(TooLong);
             }
-            runs.page(at, &memory[at..at + PAGE], page_of(image, at));
+            writer.page(at, &memory[at..at + PAGE], page_of(image, at));
         }
     }
-    runs.close();
     out.extend([0, 0]);
     if out.len() > max_bytes { Err(TooLong) } else { Ok(()) }
 }
@@ -136,32 +135,31 @@ fn first_difference(dead: Range<usize>, image: &[u8], memory: &[u8]) -> Option<u
     parts(block, LINE).find(|line| differ(line.clone())).map(|line| line.start)
 }
 
-/// The words in which two lines differ, as bits. It has no branches: which words of a
-/// line differ can't be predicted.
-fn differing_words(new: &[u8; LINE], old: &[u8; LINE]) -> u32 {
-    let pairs = (0..).zip(words(new).zip(words(old)));
-    pairs.fold(0, |all, (bit, (new, old))| all | u32::from(new != old) << bit)
+/// The words in which two lines differ, as bits. It has no branches, because which words
+/// of a line differ can't be predicted, and two lanes for a processor's vectors.
+fn differing_words(new: &[u8; LINE], old: &[u8; LINE]) -> u8 {
+    let mut lanes = [0; 2];
+    let (new, old) = (new.as_chunks::<WORD>().0, old.as_chunks::<WORD>().0);
+    for pair in 0..WORDS / 2 {
+        for (lane, bits) in lanes.iter_mut().enumerate() {
+            let number = 2 * pair + lane;
+            let differ = u64::from_ne_bytes(new[number]) ^ u64::from_ne_bytes(old[number]);
+            // The highest bit says whether any is set.
+            *bits |= (differ | differ.wrapping_neg()) >> 63 << number;
+        }
+    }
+    (lanes[0] | lanes[1]) as u8
 }
 
-fn words(line: &[u8; LINE]) -> impl Iterator<Item = u64> {
-    line.as_chunks::<WORD>().0.iter().map(|word| u64::from_ne_bytes(*word))
-}
-
-/// Runs being written: behind `end`, and perhaps one begun.
-struct Runs<'a> {
+/// Lines being written: behind `end`, a number of lines.
+struct Writer<'a> {
     out: &'a mut Vec<u8>,
-    memory: &'a [u8],
     dead: usize,
     end: usize,
-    open: Option<(usize, usize)>,
     lines: &'a mut Lines,
 }
 
-impl Runs<'_> {
-    fn len_bytes(&self) -> usize {
-        self.out.len() + self.open.map_or(0, |(start, end)| end - start)
-    }
-
+impl Writer<'_> {
     fn page(&mut self, at: usize, page: &[u8], old: &[u8]) {
         let blocks = page.as_chunks::<BLOCK>().0.iter().zip(old.as_chunks::<BLOCK>().0);
         for ((new, old), at) in blocks.zip((at..).step_by(BLOCK)) {
@@ -177,64 +175,58 @@ impl Runs<'_> {
             let differ = differing_words(new, old);
             if at + LINE > self.dead && differ != 0 {
                 self.lines.add(at, at + LINE);
-                self.line(at, differ);
+                let dead = self.dead.saturating_sub(at) / WORD;
+                self.line(at / LINE, differ >> dead << dead, new);
             }
         }
     }
 
-    fn line(&mut self, at: usize, mut differ: u32) {
-        let dead = self.dead.saturating_sub(at) / WORD;
-        differ = differ >> dead << dead;
-        while differ != 0 {
-            let start = differ.trailing_zeros() as usize;
-            let len = (differ >> start).trailing_ones() as usize;
-            self.words(at + start * WORD, at + (start + len) * WORD);
-            differ &= differ.wrapping_add(1 << start);
+    /// Writes these words of a line.
+    fn line(&mut self, number: usize, words: u8, line: &[u8; LINE]) {
+        if words == 0 {
+            return;
         }
-    }
-
-    fn words(&mut self, start: usize, end: usize) {
-        match &mut self.open {
-            Some((_, open)) if start - *open <= JOIN => *open = end,
-            _ => {
-                self.close();
-                self.open = Some((start, end));
-            }
+        varint::put(self.out, (number - self.end) as u64);
+        self.end = number + 1;
+        self.out.push(words);
+        let mut at = self.out.len();
+        self.out.extend_from_slice(&[0; LINE]);
+        // Each word is written, and the next one over it unless it is one of them: as
+        // above, without branches.
+        for (number, word) in line.as_chunks::<WORD>().0.iter().enumerate() {
+            self.out[at..at + WORD].copy_from_slice(word);
+            at += WORD * usize::from(words >> number & 1);
         }
-    }
-
-    fn close(&mut self) {
-        if let Some((start, end)) = self.open.take() {
-            varint::put(self.out, ((start - self.end) / WORD) as u64);
-            varint::put(self.out, ((end - start) / WORD) as u64);
-            self.out.extend_from_slice(&self.memory[start..end]);
-            self.end = end;
-        }
+        self.out.truncate(at);
     }
 }
 
-/// Takes a memory's runs off the front, and writes them over its image.
-pub(super) fn take_runs(from: &mut &[u8], memory: &mut [u8]) -> Result<(), Damaged> {
-    let mut rest = memory;
+/// Takes a memory's lines off the front, and writes them over its image.
+pub(super) fn take(from: &mut &[u8], memory: &mut [u8]) -> Result<(), Damaged> {
+    let mut rest = memory.as_chunks_mut::<LINE>().0.iter_mut();
     loop {
-        let (gap, len) = (take_words(from)?, take_words(from)?);
-        match (gap, len) {
-            (0, 0) => return Ok(()),
-            (_, 0) => return Err(Damaged("a memory's end")),
-            _ => {}
+        let between = varint::take(from).and_then(|lines| usize::try_from(lines).ok());
+        let between = between.ok_or(Damaged("a line's place"))?;
+        let (&words, bytes) = from.split_first().ok_or(Damaged("a line"))?;
+        *from = bytes;
+        if words == 0 {
+            return if between == 0 { Ok(()) } else { Err(Damaged("a memory's end")) };
         }
+        let line = rest.nth(between).ok_or(Damaged("a line's place"))?;
+        let len = WORD * words.count_ones() as usize;
         let bytes;
-        (bytes, *from) = from.split_at_checked(len).ok_or(Damaged("a run's bytes"))?;
-        let (_, behind) = rest.split_at_mut_checked(gap).ok_or(Damaged("a run's place"))?;
-        let (run, behind) = behind.split_at_mut_checked(len).ok_or(Damaged("a run's place"))?;
-        run.copy_from_slice(bytes);
-        rest = behind;
+        (bytes, *from) = from.split_at_checked(len).ok_or(Damaged("a line's words"))?;
+        take_words(words, bytes, line);
     }
 }
 
-/// Takes a number of words off the front, as bytes.
-fn take_words(from: &mut &[u8]) -> Result<usize, Damaged> {
-    varint::take(from)
-        .and_then(|words| usize::try_from(words).ok()?.checked_mul(WORD))
-        .ok_or(Damaged("a run's length"))
+fn take_words(mut words: u8, bytes: &[u8], line: &mut [u8; LINE]) {
+    if let Ok(whole) = bytes.try_into() {
+        *line = whole;
+        return;
+    }
+    for word in bytes.as_chunks::<WORD>().0 {
+        line.as_chunks_mut::<WORD>().0[words.trailing_zeros() as usize] = *word;
+        words &= words - 1;
+    }
 }

@@ -20,7 +20,7 @@ use thiserror::Error;
 pub type PluginId = [u8; 8];
 
 /// The layout described above, and that of the body.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 const RAW: u8 = 0;
 const LZ4: u8 = 1;
 /// Not packed yet: the checksum is missing.

@@ -275,7 +275,7 @@ impl Load {
                 return Err(Damaged("a memory's size"));
             }
             into.memories[number].lines.put_back(image, memory);
-            diff::take_runs(&mut rest, memory)?;
+            diff::take(&mut rest, memory)?;
         }
         if !rest.is_empty() {
             return Err(Damaged("its length"));

@@ -116,6 +116,33 @@ impl Template {
         self
     }
 
+    fn unpack(&self, snapshot: &Snapshot) -> Result<(&Hibernation, Load), RestoreError> {
+        let hibernation = self.can_hibernate().map_err(|why| RestoreError::Unfit(why.clone()))?;
+        let Config { memory_max_bytes, resources_max, .. } = *self.tenant.config;
+        let load = Load::new(&hibernation.baseline, snapshot, memory_max_bytes, resources_max)?;
+        Ok((hibernation, load))
+    }
+
+    /// Makes an instance again, if there is a warm one that needs no call for it. It takes
+    /// over what its connection holds.
+    ///
+    /// # Errors
+    /// Bytes that are no snapshot of this plugin's.
+    pub fn restore_at_once(
+        &self,
+        id: ConnectionId,
+        ledger: &mut Option<Box<Ledger>>,
+        snapshot: &Snapshot,
+    ) -> Result<Option<Box<Instance>>, RestoreError> {
+        let (_, load) = self.unpack(snapshot)?;
+        let Some(mut instance) = self.warm.take_alike(&load) else { return Ok(None) };
+        let difference = instance.begin_reuse(self, id, ledger.take());
+        match difference.and_then(|difference| Ok(instance.put_at_once(load, difference)?)) {
+            Ok(()) => Ok(Some(instance)),
+            Err(error) => Err(instance.restore_error(&error)),
+        }
+    }
+
     /// Makes an instance again, of a warm one if there is one. It goes
     /// on with what its connection holds; `None`: nothing.
     ///
@@ -126,10 +153,8 @@ impl Template {
         id: ConnectionId,
         ledger: Option<Box<Ledger>>,
         snapshot: &Snapshot,
-    ) -> Result<Instance, RestoreError> {
-        let hibernation = self.can_hibernate().map_err(|why| RestoreError::Unfit(why.clone()))?;
-        let Config { memory_max_bytes, resources_max, .. } = *self.tenant.config;
-        let load = Load::new(&hibernation.baseline, snapshot, memory_max_bytes, resources_max)?;
+    ) -> Result<Box<Instance>, RestoreError> {
+        let (hibernation, load) = self.unpack(snapshot)?;
         let (instance, loaded) = match self.warm.take(&load) {
             Some(mut instance) => {
                 let loaded = instance.reuse(self, hibernation, id, ledger, load).await;
@@ -155,23 +180,33 @@ impl Instance {
     /// # Errors
     /// [`StaysAwake`]: it can't be, now or at all.
     pub async fn hibernate(&mut self) -> Result<Snapshot, StaysAwake> {
+        if let Some(saved) = self.hibernate_at_once() {
+            return saved;
+        }
         let hibernation = self.hibernation.clone();
         let hibernation = (*hibernation).as_ref().map_err(|why| StaysAwake::Unfit(why.clone()))?;
         let held = self.store.data_mut().held().ok_or(StaysAwake::HoldsResources)?;
-        match self.holds(hibernation, &held).await {
+        let functions = hibernation.handles.ok_or(StaysAwake::HoldsResources)?;
+        match self.handles(functions).is_like(&held.places).await {
             Ok(true) => self.save(hibernation, &held).ok_or(StaysAwake::TooLarge),
             Ok(false) => Err(StaysAwake::HoldsResources),
             Err(error) => Err(StaysAwake::Failed(self.call_error(&error))),
         }
     }
 
-    /// Whether these are surely the guest's handles.
-    async fn holds(&mut self, hibernation: &Hibernation, held: &Held) -> Result<bool> {
-        match hibernation.handles {
-            _ if held.places.is_empty() || held.is_as_given(&self.reuse.given) => Ok(true),
-            Some(functions) => self.handles(functions).is_like(&held.places).await,
-            None => Ok(false),
-        }
+    /// Takes a snapshot. Returns `None` if the guest's handles have to be
+    /// [tried out](Self::hibernate) before.
+    pub fn hibernate_at_once(&mut self) -> Option<Result<Snapshot, StaysAwake>> {
+        let hibernation = self.hibernation.clone();
+        let hibernation = match &*hibernation {
+            Ok(hibernation) => hibernation,
+            Err(why) => return Some(Err(StaysAwake::Unfit(why.clone()))),
+        };
+        let Some(held) = self.store.data_mut().held() else {
+            return Some(Err(StaysAwake::HoldsResources));
+        };
+        let are_known = held.places.is_empty() || held.is_as_given(&self.reuse.given);
+        are_known.then(|| self.save(hibernation, &held).ok_or(StaysAwake::TooLarge))
     }
 
     /// Returns `None` if the snapshot would be too large.
@@ -204,18 +239,28 @@ impl Instance {
         ledger: Option<Box<Ledger>>,
         load: Load,
     ) -> Result<()> {
-        ensure!(
-            mem::take(&mut self.reuse.difference_is_known),
-            "the instance is not fit for reuse"
-        );
-        let difference = mem::take(&mut self.reuse.difference);
-        self.begin(&template.sources, id, ledger);
+        let difference = self.begin_reuse(template, id, ledger)?;
         let given = (load.added() != self.reuse.given).then(|| load.added().to_vec());
         self.put(hibernation, load, difference).await?;
         match given {
             Some(given) => self.give(hibernation, given).await,
             None => Ok(()),
         }
+    }
+
+    /// Goes on for another connection. Returns what the instance differs in.
+    fn begin_reuse(
+        &mut self,
+        template: &Template,
+        id: ConnectionId,
+        ledger: Option<Box<Ledger>>,
+    ) -> Result<Difference> {
+        ensure!(
+            mem::take(&mut self.reuse.difference_is_known),
+            "the instance is not fit for reuse"
+        );
+        self.begin(&template.sources, id, ledger);
+        Ok(mem::take(&mut self.reuse.difference))
     }
 
     async fn put(
@@ -229,6 +274,11 @@ impl Instance {
             Box::pin(self.grow(hibernation.grow)).await?;
             into.used_anywhere();
         }
+        Ok(self.put_at_once(load, into)?)
+    }
+
+    /// Puts a snapshot into an instance that need not grow for it.
+    fn put_at_once(&mut self, load: Load, into: Difference) -> Result<(), Damaged> {
         self.reuse.difference = load.put(&mut self.store, into)?;
         self.reuse.difference.used_here();
         Ok(())

@@ -49,7 +49,7 @@ pub struct Instance {
     clock: Arc<Clock>,
     tenant: Arc<Tenant>,
     pub(super) hibernation: Arc<Result<Hibernation, Unfit>>,
-    pub(super) reuse: Box<Reuse>,
+    pub(super) reuse: Reuse,
 }
 
 /// What an instance needs in order to sleep, and to serve other connections.
@@ -102,7 +102,7 @@ impl Template {
     ///
     /// # Errors
     /// A trap or an overrun in a start function; no room in the pool.
-    pub async fn instantiate(&self, id: ConnectionId) -> Result<Instance, CallError> {
+    pub async fn instantiate(&self, id: ConnectionId) -> Result<Box<Instance>, CallError> {
         if let Ok(hibernation) = self.can_hibernate() {
             let load = Load::fresh(&hibernation.baseline);
             if let Some(mut instance) = self.warm.take(&load) {
@@ -121,10 +121,10 @@ impl Template {
         &self,
         id: ConnectionId,
         ledger: Box<Ledger>,
-    ) -> Result<Instance, CallError> {
+    ) -> Result<Box<Instance>, CallError> {
         let (store, component, clock) =
             start(&self.tenant, &self.pre, self.window_bytes, &self.sources, id, ledger).await?;
-        Ok(Instance {
+        Ok(Box::new(Instance {
             store,
             component,
             callbacks: self.callbacks.clone(),
@@ -132,8 +132,8 @@ impl Template {
             clock,
             tenant: self.tenant.clone(),
             hibernation: self.hibernation.clone(),
-            reuse: Box::default(),
-        })
+            reuse: Reuse::default(),
+        }))
     }
 }
 

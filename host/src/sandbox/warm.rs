@@ -100,7 +100,7 @@ pub(super) struct Warm {
 #[derive(Default)]
 struct Stack {
     /// The one that was used last is on top.
-    instances: Vec<(Instance, Place)>,
+    instances: Vec<(Box<Instance>, Place)>,
     /// How many at the bottom were not needed since the last trim.
     unused: usize,
 }
@@ -113,13 +113,26 @@ impl Warm {
     }
 
     /// Takes an instance that this can be restored into.
-    pub(super) fn take(&self, load: &Load) -> Option<Instance> {
+    pub(super) fn take(&self, load: &Load) -> Option<Box<Instance>> {
+        self.find(|stack| stack.take(load))
+    }
+
+    /// Takes an instance that this can be restored into without a call: it has the same
+    /// handles and need not grow.
+    pub(super) fn take_alike(&self, load: &Load) -> Option<Box<Instance>> {
+        self.find(|stack| stack.take_alike(load))
+    }
+
+    fn find(
+        &self,
+        take: impl Fn(&mut Stack) -> Option<(Box<Instance>, Place)>,
+    ) -> Option<Box<Instance>> {
         if self.count.load(Relaxed) == 0 {
             return None;
         }
         let own = thread_place() % STACKS;
         let (instance, place) =
-            (0..STACKS).find_map(|n| self.stack((own + n) % STACKS).take(load))?;
+            (0..STACKS).find_map(|n| take(&mut self.stack((own + n) % STACKS)))?;
         drop(place);
         self.changed_by(-1);
         Some(instance)
@@ -130,7 +143,7 @@ impl Warm {
     }
 
     /// Keeps an instance, if there is room.
-    fn put(self: &Arc<Self>, instance: Instance, room: &Arc<WarmRoom>) {
+    fn put(self: &Arc<Self>, instance: Box<Instance>, room: &Arc<WarmRoom>) {
         let Some(place) = room.take().filter(|_| self.has_room(room)) else { return };
         self.changed_by(1);
         let dropped = {
@@ -188,26 +201,34 @@ impl Drop for Warm {
 impl Stack {
     /// One that has grown as far and has the same handles, or else one that can be
     /// made so.
-    fn take(&mut self, load: &Load) -> Option<(Instance, Place)> {
-        let mut found = None;
-        for (at, (instance, _)) in self.instances.iter().enumerate().rev() {
-            let has_handles = instance.given() == load.added();
-            let growth = instance.difference().and_then(|difference| load.growth_from(difference));
-            match growth {
-                Some(0) if has_handles => {
-                    found = Some(at);
-                    break;
-                }
-                Some(_) if has_handles || instance.given().is_empty() => {
-                    found = found.or(Some(at));
-                }
-                _ => {}
-            }
-        }
-        let taken = self.instances.remove(found?);
+    fn take(&mut self, load: &Load) -> Option<(Box<Instance>, Place)> {
+        self.take_alike(load).or_else(|| {
+            let can_be_made_so = |instance: &Instance| {
+                let has_handles = instance.given() == load.added();
+                growth(instance, load).is_some() && (has_handles || instance.given().is_empty())
+            };
+            self.take_last(can_be_made_so)
+        })
+    }
+
+    /// One that has grown as far and has the same handles.
+    fn take_alike(&mut self, load: &Load) -> Option<(Box<Instance>, Place)> {
+        self.take_last(|instance| {
+            instance.given() == load.added() && growth(instance, load) == Some(0)
+        })
+    }
+
+    fn take_last(&mut self, is_it: impl Fn(&Instance) -> bool) -> Option<(Box<Instance>, Place)> {
+        let at = self.instances.iter().rposition(|(instance, _)| is_it(instance))?;
+        let taken = self.instances.remove(at);
         self.unused = self.unused.min(self.instances.len());
         Some(taken)
     }
+}
+
+/// The pages that an instance has to grow by for this.
+fn growth(instance: &Instance, load: &Load) -> Option<u64> {
+    load.growth_from(instance.difference()?)
 }
 
 /// Gives back what is not needed, as long as there is something.
@@ -228,7 +249,11 @@ async fn trim(warm: Weak<Warm>) {
 impl Template {
     /// Takes an instance from its connection, and keeps it warm if it can be used
     /// again. Returns what the connection holds of the host, if it holds anything.
-    pub fn recycle(&self, mut instance: Instance, room: &Arc<WarmRoom>) -> Option<Box<Ledger>> {
+    pub fn recycle(
+        &self,
+        mut instance: Box<Instance>,
+        room: &Arc<WarmRoom>,
+    ) -> Option<Box<Ledger>> {
         let ledger = instance.store.data_mut().take_ledger();
         let grown = self
             .can_hibernate()
@@ -243,7 +268,7 @@ impl Template {
 
     /// Takes an instance from a connection that has ended, and keeps it warm if it can
     /// be used again. Its last callback has returned.
-    pub async fn retire(&self, mut instance: Instance, room: &Arc<WarmRoom>) {
+    pub async fn retire(&self, mut instance: Box<Instance>, room: &Arc<WarmRoom>) {
         let Ok(hibernation) = self.can_hibernate() else { return };
         let pages = (instance.memory_bytes() / WASM_PAGE) as u64;
         if pages <= hibernation.baseline_pages() + GROWTH_MAX_PAGES

@@ -33,7 +33,7 @@ pub(super) struct Init {
 
 /// What came of it.
 pub(super) struct Called {
-    pub(super) instance: Instance,
+    pub(super) instance: Box<Instance>,
     pub(super) answer: types::Answer,
     /// Kept, if the connection may move to another version of the plugin.
     pub(super) request: Option<KeptRequest>,

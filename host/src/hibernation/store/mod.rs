@@ -243,6 +243,13 @@ impl Ticket {
         }
     }
 
+    /// Takes the snapshot back if it is in memory, and not on its way to the file.
+    pub fn take_at_once(&mut self) -> Option<Box<[u8]>> {
+        let bytes = self.shelf.as_ref()?.lock().remove_held(self.key)?;
+        self.shelf = None;
+        Some(bytes)
+    }
+
     fn remove(&mut self) -> Option<Entry> {
         let shelf = self.shelf.take()?;
         let entry = shelf.lock().remove(self.key);

@@ -97,6 +97,17 @@ impl Shelf {
         entry
     }
 
+    /// Takes one out, if it is in memory and not on its way to the file.
+    pub(super) fn remove_held(&mut self, key: u32) -> Option<Box<[u8]>> {
+        if !matches!(self.entries[key as usize], Entry::Held(..)) {
+            return None;
+        }
+        match self.remove(key) {
+            Entry::Held(bytes, _) => Some(bytes),
+            Entry::Moving(_) | Entry::Spilled(_) => unreachable!("it was just looked at"),
+        }
+    }
+
     /// The oldest in memory, to be written to the file, if those there take more
     /// than `above_bytes`. Whoever wants it meanwhile has it from memory.
     pub(super) fn begin_move(&mut self, above_bytes: u64) -> Option<(u32, Moving)> {

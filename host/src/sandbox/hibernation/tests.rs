@@ -51,7 +51,7 @@ fn component(guest: &str) -> PathBuf {
     target().join("wasm32-wasip2/release").join(guest).with_extension("wasm")
 }
 
-async fn open(template: &Template, id: ConnectionId) -> Instance {
+async fn open(template: &Template, id: ConnectionId) -> Box<Instance> {
     let mut instance = template.instantiate(id).await.unwrap();
     let name = id.to_string();
     let request = Request { path: "/chat/room", ..sample_request(&name) };

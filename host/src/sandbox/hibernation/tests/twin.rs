@@ -40,7 +40,7 @@ impl Twin {
     pub(super) async fn open(template: &Template, id: ConnectionId, seed: u64) -> Self {
         let script = Script::new(seed);
         let template = template.clone().with_sources(Arc::new(script.clone()));
-        let handler = Handler::Awake(Box::new(open(&template, id).await));
+        let handler = Handler::Awake(open(&template, id).await);
         Self { id, template, script, handler }
     }
 
@@ -55,7 +55,7 @@ impl Twin {
                     woken.ledger().timers = Timers::after(last_timer);
                     woken.ledger().phase = Phase::Open;
                 }
-                Handler::Awake(Box::new(woken))
+                Handler::Awake(woken)
             }
             awake => awake,
         };
@@ -70,7 +70,7 @@ impl Twin {
         let snapshot = self.snapshot().await;
         if let Handler::Awake(mut instance) = mem::replace(&mut self.handler, Handler::Moving) {
             let last_timer = instance.ledger().timers.last_id();
-            let ledger = self.template.recycle(*instance, room);
+            let ledger = self.template.recycle(instance, room);
             self.handler = Handler::Asleep(ledger, last_timer, snapshot.into_bytes());
         }
     }
