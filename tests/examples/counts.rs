@@ -78,7 +78,8 @@ fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let [name, events] = &arguments[..] else { panic!("usage: counts SCENARIO EVENTS") };
     let scenario = SCENARIOS.iter().find(|scenario| scenario.name == name);
-    let Scenario { guest, path, connections, run, .. } = scenario.expect("there is a scenario of this name");
+    let Scenario { guest, path, connections, run, .. } =
+        scenario.expect("there is a scenario of this name");
     let address = start(guest);
     let mut sockets: Vec<_> = (0..*connections).map(|_| open(address, path)).collect();
     run(&mut sockets, events.parse().unwrap());

@@ -189,15 +189,14 @@ impl Writer<'_> {
         varint::put(self.out, (number - self.end) as u64);
         self.end = number + 1;
         self.out.push(words);
-        let mut at = self.out.len();
-        self.out.extend_from_slice(&[0; LINE]);
-        // Each word is written, and the next one over it unless it is one of them: as
+        let (mut kept, mut count) = ([[0; WORD]; WORDS], 0);
+        // Each word is kept, and the next one in its place unless it is one of them: as
         // above, without branches.
         for (number, word) in line.as_chunks::<WORD>().0.iter().enumerate() {
-            self.out[at..at + WORD].copy_from_slice(word);
-            at += WORD * usize::from(words >> number & 1);
+            kept[count % WORDS] = *word;
+            count += usize::from(words >> number & 1);
         }
-        self.out.truncate(at);
+        self.out.extend_from_slice(kept[..count].as_flattened());
     }
 }
 

@@ -30,13 +30,6 @@ const MAPPINGS_ELSEWHERE: u64 = 2_000;
 /// same fiber.
 const WASM_STACK_BYTES: usize = 512 * 1024;
 const FIBER_STACK_BYTES: usize = 1024 * 1024;
-/// Memory of a used slot that is zeroed rather than unmapped.
-const KEEP_RESIDENT_BYTES: usize = 512 * 1024;
-const TABLE_KEEP_RESIDENT_BYTES: usize = 64 * 1024;
-/// Of a used stack, what is zeroed: more than calls of most handlers use. The rest is
-/// unmapped; else each stack that ever overflowed would keep all its pages.
-const STACK_KEEP_RESIDENT_BYTES: usize = 16 * 1024;
-
 /// Makes the engine, whose guests are interrupted by epochs.
 ///
 /// # Errors
@@ -114,10 +107,9 @@ fn pool(config: &Config) -> PoolingAllocationConfig {
         .max_tables_per_component(TABLES_PER_COMPONENT)
         .total_stacks(instances)
         .max_memory_size(config.memory_max_bytes)
-        .table_elements(config.table_elements_max)
-        .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
-        .table_keep_resident(TABLE_KEEP_RESIDENT_BYTES)
-        .async_stack_keep_resident(STACK_KEEP_RESIDENT_BYTES);
+        .table_elements(config.table_elements_max);
+    // A place that is left keeps no page: instances are reused (`warm.rs`), so few are made,
+    // and what places of a past rush keep is memory that nobody else can have.
     if PoolingAllocationConfig::is_pagemap_scan_available() {
         pool.pagemap_scan(wasmtime::Enabled::Yes);
     }

@@ -30,7 +30,7 @@ use anyhow::{Context as _, ensure};
 use thiserror::Error;
 
 use self::{
-    file::SpillFile,
+    file::{SpillFile, Spilled},
     packer::Packer,
     shelf::{Entry, Shelf},
     spiller::Spiller,
@@ -113,6 +113,17 @@ struct SharedShelf(Mutex<Shelf>);
 impl SharedShelf {
     fn lock(&self) -> MutexGuard<'_, Shelf> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    /// The bytes, if they are in memory.
+    fn into_bytes(self) -> Result<Box<[u8]>, Spilled> {
+        match self {
+            Self::Held(bytes, _) => Ok(bytes),
+            Self::Packing(bytes, _) | Self::Moving(bytes) => Ok(Arc::unwrap_or_clone(bytes)),
+            Self::Spilled(spilled) => Err(spilled),
+        }
     }
 }
 
@@ -228,26 +239,26 @@ impl Ticket {
     /// # Panics
     /// Outside a tokio runtime.
     pub async fn take(mut self) -> Result<Box<[u8]>, Lost> {
-        match self.remove() {
-            Some(Entry::Held(bytes, _)) => Ok(bytes),
-            Some(Entry::Moving(bytes)) => Ok(Arc::unwrap_or_clone(bytes)),
-            Some(Entry::Spilled(spilled)) => {
-                let read = tokio::task::spawn_blocking(move || spilled.read()).await;
-                let bytes = read.map_err(io::Error::other)??;
-                if Snapshot::is_new(&bytes) {
-                    return Err(io::Error::from(io::ErrorKind::InvalidData).into());
-                }
-                Ok(bytes)
-            }
-            None => unreachable!("a ticket is used once"),
+        let Some(removed) = self.remove() else { unreachable!("a ticket is used once") };
+        let spilled = match removed.into_bytes() {
+            Ok(bytes) => return Ok(bytes),
+            Err(spilled) => spilled,
+        };
+        let read = tokio::task::spawn_blocking(move || spilled.read()).await;
+        let bytes = read.map_err(io::Error::other)??;
+        if Snapshot::is_new(&bytes) {
+            return Err(io::Error::from(io::ErrorKind::InvalidData).into());
         }
+        Ok(bytes)
     }
 
-    /// Takes the snapshot back if it is in memory, and not on its way to the file.
+    /// Takes the snapshot back if it is in memory.
     pub fn take_at_once(&mut self) -> Option<Box<[u8]>> {
-        let bytes = self.shelf.as_ref()?.lock().remove_held(self.key)?;
+        let mut shelf = self.shelf.as_ref()?.lock();
+        let removed = shelf.is_in_memory(self.key).then(|| shelf.remove(self.key))?;
+        drop(shelf);
         self.shelf = None;
-        Some(bytes)
+        removed.into_bytes().ok()
     }
 
     fn remove(&mut self) -> Option<Entry> {

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::SharedShelf;
+use super::{SharedShelf, Snapshot};
 
 /// How often the thread looks: a snapshot that is taken within a tick or two is not
 /// worth packing.
@@ -38,10 +38,20 @@ impl Packer {
                     return;
                 }
                 self.shelf.lock().tick();
-                // The lock is free between two of them.
-                while self.shelf.lock().pack_next() {}
+                while self.shelf.pack_next() {}
             }
         }
+    }
+}
+
+impl SharedShelf {
+    /// Packs the oldest that is not packed, if it has stayed for long enough. Nobody waits
+    /// for it meanwhile.
+    pub(super) fn pack_next(&self) -> bool {
+        let Some((key, packing)) = self.lock().begin_pack() else { return false };
+        let packed = Snapshot::from_bytes((*packing).clone()).pack().into_bytes();
+        self.lock().packed(key, &packing, packed);
+        true
     }
 }
 

@@ -32,13 +32,16 @@ pub(super) struct Shelf {
 pub(super) enum Entry {
     /// In memory.
     Held(Box<[u8]>, Links),
+    /// In memory, and being packed.
+    Packing(Moving, Links),
     /// In memory, and being written to the file.
     Moving(Moving),
     /// In the file.
     Spilled(Spilled),
 }
 
-/// A snapshot that is being written: by the one who writes it, and by the shelf.
+/// A snapshot that is being packed or written: by the thread that does it, and by the
+/// shelf.
 pub(super) type Moving = Arc<Box<[u8]>>;
 
 /// The entries that were put before and after an entry, and the tick it was put in.
@@ -47,6 +50,12 @@ pub(super) struct Links {
     older: u32,
     newer: u32,
     tick: u8,
+}
+
+impl Links {
+    fn take(&mut self) -> Self {
+        std::mem::replace(self, Self { older: NONE, newer: NONE, tick: 0 })
+    }
 }
 
 const _: () = assert!(size_of::<Entry>() == 32);
@@ -78,9 +87,14 @@ impl Shelf {
     pub(super) fn len_bytes(&self, key: u32) -> u64 {
         match &self.entries[key as usize] {
             Entry::Held(bytes, _) => bytes.len() as u64,
-            Entry::Moving(bytes) => bytes.len() as u64,
+            Entry::Packing(bytes, _) | Entry::Moving(bytes) => bytes.len() as u64,
             Entry::Spilled(spilled) => spilled.block_bytes(),
         }
+    }
+
+    /// Whether one is in memory.
+    pub(super) fn is_in_memory(&self, key: u32) -> bool {
+        !matches!(self.entries[key as usize], Entry::Spilled(_))
     }
 
     /// Takes one out.
@@ -91,34 +105,28 @@ impl Shelf {
                 self.stats.memory.subtract(bytes.len() as u64);
                 self.unlink(key, links);
             }
+            Entry::Packing(bytes, links) => {
+                self.stats.memory.subtract(bytes.len() as u64);
+                self.unlink(key, links);
+            }
             Entry::Moving(bytes) => self.stats.memory.subtract(bytes.len() as u64),
             Entry::Spilled(spilled) => self.stats.disk.subtract(spilled.block_bytes()),
         }
         entry
     }
 
-    /// Takes one out, if it is in memory and not on its way to the file.
-    pub(super) fn remove_held(&mut self, key: u32) -> Option<Box<[u8]>> {
-        if !matches!(self.entries[key as usize], Entry::Held(..)) {
-            return None;
-        }
-        match self.remove(key) {
-            Entry::Held(bytes, _) => Some(bytes),
-            Entry::Moving(_) | Entry::Spilled(_) => unreachable!("it was just looked at"),
-        }
-    }
-
     /// The oldest in memory, to be written to the file, if those there take more
-    /// than `above_bytes`. Whoever wants it meanwhile has it from memory.
+    /// than `above_bytes`. Whoever wants it meanwhile has it from memory. One that is being
+    /// packed is left for the next time.
     pub(super) fn begin_move(&mut self, above_bytes: u64) -> Option<(u32, Moving)> {
         if self.stats.memory.bytes <= above_bytes {
             return None;
         }
         let key = self.oldest;
         let entry = self.entries.get_mut(key as usize)?;
-        let Entry::Held(bytes, links) = entry else { unreachable!("only those held are linked") };
+        let Entry::Held(bytes, links) = entry else { return None };
         let bytes = std::mem::take(bytes);
-        let links = std::mem::replace(links, Links { older: NONE, newer: NONE, tick: 0 });
+        let links = links.take();
         self.stats.memory.bytes -= bytes.len() as u64;
         let moving = Arc::new(Snapshot::from_bytes(bytes).pack().into_bytes());
         self.stats.memory.bytes += moving.len() as u64;
@@ -137,20 +145,33 @@ impl Shelf {
         self.unpacked != NONE
     }
 
-    /// Packs the oldest that is not packed, if it has stayed for long enough.
-    pub(super) fn pack_next(&mut self) -> bool {
-        let tick = self.tick;
-        let Some(Entry::Held(bytes, links)) = self.entries.get_mut(self.unpacked as usize) else {
-            return false;
-        };
-        if tick.wrapping_sub(links.tick) <= PACKED_AFTER_TICKS {
-            return false;
+    /// The oldest that is not packed, to be packed, if it has stayed for long enough.
+    pub(super) fn begin_pack(&mut self) -> Option<(u32, Moving)> {
+        let key = self.unpacked;
+        let entry = self.entries.get_mut(key as usize)?;
+        let Entry::Held(bytes, links) = entry else { unreachable!("it is not packed") };
+        if self.tick.wrapping_sub(links.tick) <= PACKED_AFTER_TICKS {
+            return None;
         }
-        self.stats.memory.bytes -= bytes.len() as u64;
-        *bytes = Snapshot::from_bytes(std::mem::take(bytes)).pack().into_bytes();
-        self.stats.memory.bytes += bytes.len() as u64;
         self.unpacked = links.newer;
-        true
+        let packing = Arc::new(std::mem::take(bytes));
+        let links = links.take();
+        *entry = Entry::Packing(packing.clone(), links);
+        Some((key, packing))
+    }
+
+    /// Ends the packing of a snapshot, unless it was taken meanwhile.
+    pub(super) fn packed(&mut self, key: u32, packing: &Moving, packed: Box<[u8]>) {
+        let Some(entry) = self.entries.get_mut(key as usize) else { return };
+        match entry {
+            Entry::Packing(own, links) if Arc::ptr_eq(own, packing) => {
+                self.stats.memory.bytes -= own.len() as u64;
+                self.stats.memory.bytes += packed.len() as u64;
+                let links = links.take();
+                *entry = Entry::Held(packed, links);
+            }
+            _ => {}
+        }
     }
 
     /// Ends a move, with where the snapshot is now. Gives that back if nobody
@@ -203,7 +224,7 @@ impl Shelf {
     /// Where the one after `key` is noted.
     fn newer_than(&mut self, key: u32) -> &mut u32 {
         match self.entries.get_mut(key as usize) {
-            Some(Entry::Held(_, links)) => &mut links.newer,
+            Some(Entry::Held(_, links) | Entry::Packing(_, links)) => &mut links.newer,
             _ => &mut self.oldest,
         }
     }
@@ -211,7 +232,7 @@ impl Shelf {
     /// Where the one before `key` is noted.
     fn older_than(&mut self, key: u32) -> &mut u32 {
         match self.entries.get_mut(key as usize) {
-            Some(Entry::Held(_, links)) => &mut links.older,
+            Some(Entry::Held(_, links) | Entry::Packing(_, links)) => &mut links.older,
             _ => &mut self.newest,
         }
     }

@@ -61,6 +61,30 @@ fn the_thread_moves_what_it_is_told_of_and_ends() {
 }
 
 #[tokio::test]
+async fn a_snapshot_that_is_being_packed_can_be_taken() {
+    let (store, _) = by_hand(KIB * KIB, KIB * KIB, file(64 * KIB));
+    let new = |seed: u8| Snapshot::new(*b"a plugin", &[seed; 1_000]);
+    let put = |seed| store.put(new(seed).into_bytes()).unwrap();
+    let (older, mut old, young) = (put(1), put(2), put(3));
+    let mut shelf = store.shelf.lock();
+    (0..2).for_each(|_| shelf.tick());
+    let (_, of_older) = shelf.begin_pack().unwrap();
+    let (key, of_old) = shelf.begin_pack().unwrap();
+    // Of those that are being packed none is moved.
+    assert!(shelf.begin_move(0).is_none());
+    drop(shelf);
+    assert_eq!(old.take_at_once(), Some(new(2).into_bytes()));
+    // Another has its key by now.
+    let other = put(4);
+    store.shelf.lock().packed(key, &of_old, Box::default());
+    assert_eq!(other.take().await.unwrap(), new(4).into_bytes());
+    drop(of_older);
+    assert_eq!(older.take().await.unwrap(), new(1).into_bytes());
+    assert_eq!(young.take().await.unwrap(), new(3).into_bytes());
+    assert_eq!(store.stats().memory, Amount::default());
+}
+
+#[tokio::test]
 async fn snapshots_that_stay_are_packed_and_others_are_not() {
     let (store, _) = by_hand(KIB * KIB, KIB * KIB, file(64 * KIB));
     let new = |seed: u8| Snapshot::new(*b"a plugin", &[seed; 1_000]);
@@ -68,7 +92,7 @@ async fn snapshots_that_stay_are_packed_and_others_are_not() {
     let (old, taken) = (put(1), put(2));
     let tick = || {
         store.shelf.lock().tick();
-        while store.shelf.lock().pack_next() {}
+        while store.shelf.pack_next() {}
     };
     tick();
     assert_eq!(taken.take().await.unwrap(), new(2).into_bytes(), "not after one tick");
