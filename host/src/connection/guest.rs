@@ -12,6 +12,9 @@
 //! happens meanwhile waits where it always waits, in the mailbox, the socket and
 //! the timers: nothing is lost, nothing done twice, and the order is kept.
 
+mod moving;
+mod states;
+
 use std::{
     mem,
     task::{Context, Poll},
@@ -20,22 +23,17 @@ use std::{
 
 use thiserror::Error;
 
-use super::{Options, Shared, migration::Stays};
+pub(super) use self::moving::Refused;
+use self::states::{Asleep, Awake};
+use super::Shared;
 use crate::{
     background,
     config::Config,
-    hibernation::{Lost, Slot, Snapshot, Ticket},
+    hibernation::{Lost, Slot, Snapshot},
     messaging::ConnectionId,
     observe::metrics::InState,
-    sandbox::{
-        CallError, Effect, Instance, KeptRequest, Ledger, Phase, RestoreError, Seat, StaysAwake,
-        Times,
-    },
+    sandbox::{CallError, Effect, Instance, Ledger, RestoreError, Seat, StaysAwake, Times},
 };
-
-/// Of a handler's memory at most one byte in so many was written, mostly: what is
-/// only looked at takes no time.
-const SELDOM_WRITTEN: usize = 8;
 
 /// See the module.
 pub struct Guest {
@@ -49,41 +47,6 @@ enum State {
     Asleep(Asleep),
     /// A restore failed, or is under way.
     Gone,
-}
-
-struct Awake {
-    // Dropped in this order: the slot is free when the instance is gone.
-    instance: Box<Instance>,
-    slot: Slot,
-    _counted: InState,
-    /// When its last callback returned, and what it said. None: it can't be put
-    /// to sleep before the next one has returned.
-    rest: Option<(Instant, Hibernate)>,
-}
-
-struct Asleep {
-    snapshot: Kept,
-    /// None: it holds nothing.
-    ledger: Option<Box<Ledger>>,
-    /// The id of its last timer.
-    last_timer: u64,
-}
-
-/// Where a sleeper's snapshot is.
-enum Kept {
-    /// In the store.
-    There(Ticket),
-    /// Taken from the store for a waking that is under way.
-    Here(Snapshot),
-}
-
-impl Kept {
-    fn len_bytes(&self) -> u64 {
-        match self {
-            Self::There(ticket) => ticket.len_bytes(),
-            Self::Here(snapshot) => snapshot.len_bytes() as u64,
-        }
-    }
 }
 
 /// What the handler said when it returned.
@@ -248,6 +211,11 @@ impl Guest {
         Ok(())
     }
 
+    /// Whether its instance is there.
+    pub(super) fn is_awake(&self) -> bool {
+        matches!(self.state, State::Awake(_))
+    }
+
     /// When the instance's last callback was called and returned, if it is awake.
     pub(super) fn times(&self) -> Option<Times> {
         match &self.state {
@@ -338,208 +306,5 @@ impl Guest {
             shared.plugin.tenant.metrics.hibernations.inc();
         }
         Ok(())
-    }
-}
-
-/// The handlers don't allow a connection to move, or can't do it. It goes on as
-/// before.
-#[derive(Debug, Error)]
-pub(super) enum Refused {
-    /// It could not go back.
-    #[error("{0}, so that it could not go back")]
-    StaysAwake(StaysAwake),
-    /// `save` gave no state.
-    #[error("its handler gives no state to other versions")]
-    NoState,
-    /// `save` failed.
-    #[error("`save` {0}")]
-    Save(CallError),
-    /// There is no instance of the new version.
-    #[error("the new version's instance {0}")]
-    Start(CallError),
-    /// `restore` failed.
-    #[error("the new version's `restore` {0}")]
-    Restore(CallError),
-    /// `restore` gave an error.
-    #[error("the new version refused it: {0}")]
-    Error(String),
-    /// `restore` gave options that are none.
-    #[error("the new version's `restore` returned {0}")]
-    Options(&'static str),
-}
-
-impl Guest {
-    /// Whether its instance is there.
-    pub(super) fn is_awake(&self) -> bool {
-        matches!(self.state, State::Awake(_))
-    }
-
-    /// Moves the handler to another version. What it holds of the host goes with it.
-    ///
-    /// # Errors
-    /// It stays, from before `save` was called; or it is lost.
-    pub(super) async fn migrate(
-        &mut self,
-        from: &Shared,
-        to: &Shared,
-        id: ConnectionId,
-        request: &KeptRequest,
-    ) -> Result<Options, Stays> {
-        let slept = !self.is_awake();
-        self.wake(from, id, Patience::Limited).await?;
-        let State::Awake(awake) = mem::replace(&mut self.state, State::Gone) else {
-            return Err(WakeError::Gone.into());
-        };
-        let Awake { mut instance, slot, _counted, rest } = *awake;
-        let rest = if slept { Some((Instant::now(), Hibernate::Asked)) } else { rest };
-        background::enter_with(instance.memory_bytes() / SELDOM_WRITTEN).await;
-        let before = match instance.hibernate().await {
-            Ok(before) => before,
-            Err(StaysAwake::Failed(error)) => {
-                return Err(WakeError::Restore(error.into()).into());
-            }
-            Err(why) => {
-                self.state = State::Awake(Box::new(Awake { instance, slot, _counted, rest }));
-                return Err(Refused::StaysAwake(why).into());
-            }
-        };
-        instance.ledger().phase = Phase::Init;
-        let saved = instance.save_state().await;
-        let mut ledger = instance.into_ledger();
-        ledger.phase = Phase::Open;
-        let moved = async {
-            let state = saved.map_err(Refused::Save)?.ok_or(Refused::NoState)?;
-            restore_state(from, to, id, request, &state).await
-        };
-        let (instance, outcome) = match moved.await {
-            Ok((mut instance, options)) => {
-                instance.take_over(ledger);
-                (instance, Ok(options))
-            }
-            Err(refused) => {
-                background::enter_with(before.len_bytes()).await;
-                let back = from.plugin.template.restore(id, Some(ledger), &before).await;
-                (back.map_err(WakeError::Restore)?, Err(refused.into()))
-            }
-        };
-        self.state = State::Awake(Box::new(Awake { instance, slot, _counted, rest }));
-        outcome
-    }
-}
-
-/// An instance of the new version with a state of the old one.
-async fn restore_state(
-    from: &Shared,
-    to: &Shared,
-    id: ConnectionId,
-    request: &KeptRequest,
-    state: &[u8],
-) -> Result<(Box<Instance>, Options), Refused> {
-    let mut instance = to.plugin.template.instantiate(id).await.map_err(Refused::Start)?;
-    let (lists, version) = (request.lists(), from.plugin.version());
-    let restored = instance.restore_state(request.request(&lists), state, &version).await;
-    let asked = restored.map_err(Refused::Restore)?.map_err(Refused::Error)?;
-    let options = Options::new(&asked, &to.config).map_err(Refused::Options)?;
-    Ok((instance, options))
-}
-
-impl Awake {
-    /// What is looked at in order to put it to sleep.
-    fn written_bytes(&self) -> usize {
-        self.instance.memory_bytes() / SELDOM_WRITTEN
-    }
-
-    fn keep(
-        self: Box<Self>,
-        shared: &Shared,
-        id: ConnectionId,
-        saved: Result<Snapshot, StaysAwake>,
-    ) -> Result<State, CallError> {
-        let snapshot = match saved {
-            Ok(snapshot) => snapshot,
-            Err(StaysAwake::Failed(error)) => return Err(error),
-            Err(why) => {
-                tracing::trace!(plugin = %shared.plugin.name, connection = %id, "stays awake: {why}");
-                return Ok(self.stay());
-            }
-        };
-        let bytes = snapshot.len_bytes();
-        let Ok(ticket) = shared.snapshots.put(snapshot.into_bytes()) else {
-            return Ok(self.stay());
-        };
-        let Self { mut instance, slot, _counted, .. } = *self;
-        let last_timer = instance.ledger().timers.last_id();
-        let ledger = shared.plugin.template.recycle(instance, &shared.warm);
-        drop((slot, _counted));
-        // Who reads this finds nothing of it awake.
-        tracing::trace!(plugin = %shared.plugin.name, connection = %id, bytes, "asleep");
-        shared.plugin.tenant.metrics.snapshots.observe(bytes);
-        Ok(State::Asleep(Asleep { snapshot: Kept::There(ticket), ledger, last_timer }))
-    }
-
-    /// An instance that was restored. Its connection held nothing if `last_timer` is
-    /// given, the id of its last timer.
-    fn woken(
-        mut instance: Box<Instance>,
-        last_timer: Option<u64>,
-        shared: &Shared,
-        id: ConnectionId,
-        slot: Slot,
-    ) -> Self {
-        if let Some(last) = last_timer {
-            instance.ledger().go_on(last, Seat { hub: shared.hub.clone(), id });
-        }
-        let _counted = shared.plugin.tenant.metrics.connections.awake();
-        Self { instance, slot, _counted, rest: None }
-    }
-
-    fn stay(mut self: Box<Self>) -> State {
-        self.instance.stays_awake();
-        self.slot.keep();
-        self.slot.busy();
-        self.rest = None;
-        State::Awake(self)
-    }
-}
-
-impl Asleep {
-    async fn wake(self, shared: &Shared, id: ConnectionId, slot: Slot) -> Result<Awake, WakeError> {
-        let snapshot = match self.snapshot {
-            Kept::There(ticket) => Snapshot::from_bytes(ticket.take().await?),
-            Kept::Here(snapshot) => snapshot,
-        };
-        background::enter_with(snapshot.len_bytes()).await;
-        let holds = self.ledger.is_some();
-        let instance = shared.plugin.template.restore(id, self.ledger, &snapshot).await?;
-        let since = (!holds).then_some(self.last_timer);
-        Ok(Awake::woken(instance, since, shared, id, slot))
-    }
-
-    /// Takes its snapshot from the store, if it is in memory.
-    fn take_snapshot(&mut self) -> bool {
-        if let Kept::There(ticket) = &mut self.snapshot {
-            let Some(bytes) = ticket.take_at_once() else { return false };
-            self.snapshot = Kept::Here(Snapshot::from_bytes(bytes));
-        }
-        true
-    }
-
-    /// Wakes it, if there is a warm instance that serves at once.
-    fn wake_at_once(
-        mut self,
-        shared: &Shared,
-        id: ConnectionId,
-        slot: Slot,
-    ) -> Result<State, WakeError> {
-        let holds = self.ledger.is_some();
-        let restored = match &self.snapshot {
-            Kept::Here(snapshot) if !background::is_large(snapshot.len_bytes()) => {
-                shared.plugin.template.restore_at_once(id, &mut self.ledger, snapshot)?
-            }
-            _ => None,
-        };
-        let Some(instance) = restored else { return Ok(State::Asleep(self)) };
-        let since = (!holds).then_some(self.last_timer);
-        Ok(State::Awake(Box::new(Awake::woken(instance, since, shared, id, slot))))
     }
 }

@@ -148,7 +148,7 @@ fn differing_words(new: &[u8; LINE], old: &[u8; LINE]) -> u8 {
             *bits |= (differ | differ.wrapping_neg()) >> 63 << number;
         }
     }
-    (lanes[0] | lanes[1]) as u8
+    (lanes[0] | lanes[1]).to_le_bytes()[0]
 }
 
 /// Lines being written: behind `end`, a number of lines.

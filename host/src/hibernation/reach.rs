@@ -49,10 +49,7 @@ pub fn add_to_linker<T: HasReach + 'static>(linker: &mut Linker<T>) -> wasmtime:
 }
 
 /// The window of the instance in `store`, and the places of its memories.
-fn window<'a, T: HasReach + 'static>(
-    store: &'a mut Store<T>,
-    at: Window,
-) -> (&'a mut [u8], &'a [usize]) {
+fn window<T: HasReach + 'static>(store: &mut Store<T>, at: Window) -> (&mut [u8], &[usize]) {
     let [window, memories @ ..] = &store.data_mut().reach().0[..] else {
         unreachable!("an instance passes the places of its memories when it is made")
     };

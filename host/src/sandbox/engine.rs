@@ -110,8 +110,5 @@ fn pool(config: &Config) -> PoolingAllocationConfig {
         .table_elements(config.table_elements_max);
     // A place that is left keeps no page: instances are reused (`warm.rs`), so few are made,
     // and what places of a past rush keep is memory that nobody else can have.
-    if PoolingAllocationConfig::is_pagemap_scan_available() {
-        pool.pagemap_scan(wasmtime::Enabled::Yes);
-    }
     pool
 }

@@ -103,7 +103,7 @@ fn bytes_per_instance(runtime: &Runtime, plugin: &Plugin) -> usize {
     (in_use() - before) / CONNECTIONS
 }
 
-async fn instance(plugin: &Plugin) -> Instance {
+async fn instance(plugin: &Plugin) -> Box<Instance> {
     let id = ConnectionId::random();
     let mut instance = plugin.template.instantiate(id).await.unwrap();
     let id = id.to_string();

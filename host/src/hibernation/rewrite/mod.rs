@@ -21,6 +21,7 @@ mod code;
 mod cores;
 mod entries;
 mod exports;
+mod fit;
 mod handles;
 mod module;
 mod stack;
@@ -30,8 +31,8 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use wasm_encoder::{Component, ComponentSectionId, RawSection};
 use wasmparser::{
-    CanonicalFunction, ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind,
-    ComponentType, Encoding, ExternalKind, Parser, Payload,
+    CanonicalFunction, ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind, Encoding,
+    ExternalKind, Parser, Payload,
 };
 
 use self::{
@@ -116,12 +117,12 @@ pub fn rewrite(bytes: &[u8], interface: &str) -> Result<Rewritten, Unfit> {
             Payload::End(_) => drop(within.pop()),
             _ if within == [Encoding::Component] => {
                 rewriting.copy(bytes, &payload)?;
-                fit(&payload)?;
+                fit::anywhere(&payload)?;
                 rewriting.count(bytes, payload)?;
             }
             _ if within.last() == Some(&Encoding::Component) => {
-                fit(&payload)?;
-                fit_nested(&payload)?;
+                fit::anywhere(&payload)?;
+                fit::nested(&payload)?;
             }
             _ => {}
         }
@@ -294,70 +295,4 @@ fn part(bytes: &[u8], range: Range<usize>) -> Result<&[u8], Unfit> {
 
 fn not_taken(name: &str) -> Result<(), Unfit> {
     if name.starts_with(PRIVATE) { Err(Unfit::NameTaken(name.to_owned())) } else { Ok(()) }
-}
-
-/// Refuses what a component at any depth must not have.
-fn fit(payload: &Payload<'_>) -> Result<(), Unfit> {
-    match payload {
-        Payload::ComponentTypeSection(types) => {
-            for of in types.clone() {
-                if matches!(of?, ComponentType::Resource { .. }) {
-                    return Err(Unfit::OwnResources);
-                }
-            }
-        }
-        Payload::ComponentCanonicalSection(functions) => {
-            for function in functions.clone() {
-                match function? {
-                    CanonicalFunction::Lift { .. }
-                    | CanonicalFunction::Lower { .. }
-                    | CanonicalFunction::ResourceDrop { .. } => {}
-                    other => return Err(Unfit::Builtin(name(&other))),
-                }
-            }
-        }
-        Payload::ComponentImportSection(imports) => {
-            for import in imports.clone() {
-                no_module(import?.ty.kind())?;
-            }
-        }
-        Payload::ComponentAliasSection(aliases) => {
-            for alias in aliases.clone() {
-                match alias? {
-                    ComponentAlias::InstanceExport { kind, .. } => no_module(kind)?,
-                    ComponentAlias::Outer { kind: ComponentOuterAliasKind::CoreModule, .. } => {
-                        return Err(Unfit::ForeignModules);
-                    }
-                    _ => {}
-                }
-            }
-        }
-        Payload::ComponentExportSection(exports) => {
-            for export in exports.clone() {
-                no_module(export?.kind)?;
-            }
-        }
-        _ => {}
-    }
-    Ok(())
-}
-
-/// Modules are taken from where they stand only, so that each instance's is known.
-fn no_module(kind: ComponentExternalKind) -> Result<(), Unfit> {
-    if kind == ComponentExternalKind::Module { Err(Unfit::ForeignModules) } else { Ok(()) }
-}
-
-/// Refuses what only the outermost component may have.
-fn fit_nested(payload: &Payload<'_>) -> Result<(), Unfit> {
-    match payload {
-        Payload::ModuleSection { .. } => Err(Unfit::NestedModules),
-        Payload::ComponentCanonicalSection(_) => Err(Unfit::NestedFunctions),
-        _ => Ok(()),
-    }
-}
-
-/// A built-in function's name: that of its variant.
-fn name(function: &CanonicalFunction) -> String {
-    let text = format!("{function:?}");
-    text.split([' ', '{', '(']).next().unwrap_or_default().to_owned()
 }

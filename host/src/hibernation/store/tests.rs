@@ -66,13 +66,11 @@ async fn a_snapshot_that_is_being_packed_can_be_taken() {
     let new = |seed: u8| Snapshot::new(*b"a plugin", &[seed; 1_000]);
     let put = |seed| store.put(new(seed).into_bytes()).unwrap();
     let (older, mut old, young) = (put(1), put(2), put(3));
-    let mut shelf = store.shelf.lock();
-    (0..2).for_each(|_| shelf.tick());
-    let (_, of_older) = shelf.begin_pack().unwrap();
-    let (key, of_old) = shelf.begin_pack().unwrap();
+    (0..2).for_each(|_| store.shelf.lock().tick());
+    let begin_pack = || store.shelf.lock().begin_pack().unwrap();
+    let ((_, of_older), (key, of_old)) = (begin_pack(), begin_pack());
     // Of those that are being packed none is moved.
-    assert!(shelf.begin_move(0).is_none());
-    drop(shelf);
+    assert!(store.shelf.lock().begin_move(0).is_none());
     assert_eq!(old.take_at_once(), Some(new(2).into_bytes()));
     // Another has its key by now.
     let other = put(4);
