@@ -82,11 +82,15 @@ impl Drop for Limits {
 }
 
 impl ResourceLimiter for Limits {
-    fn memory_growing(&mut self, now: usize, wanted: usize, _: Option<usize>) -> Result<bool> {
+    fn memory_growing(&mut self, now: usize, wanted: usize, max: Option<usize>) -> Result<bool> {
+        // The window begins with its last size. A guest's memory that does so too may come
+        // before, and the window is counted in its place: the sum is the same.
+        let is_free = self.free_bytes > 0 && now == 0;
+        if is_free && wanted == self.free_bytes && max == Some(wanted) {
+            self.free_bytes = 0;
+            return Ok(true);
+        }
         let more = wanted.saturating_sub(now);
-        // Which memory the window is doesn't matter: the sum is the same.
-        let free = more.min(self.free_bytes);
-        let more = more - free;
         let total = self.memory_bytes.saturating_add(more);
         if total > self.memory_max_bytes {
             self.hit("memory_max_bytes");
@@ -100,7 +104,6 @@ impl ResourceLimiter for Limits {
             return Ok(false);
         }
         self.memory_bytes = total;
-        self.free_bytes -= free;
         Ok(true)
     }
 
@@ -139,9 +142,13 @@ mod tests {
         config.set("memory_max_bytes=100000").unwrap();
         let mut limits = Limits::new(&config);
         limits.leave_out(65_536);
-        assert!(limits.memory_growing(0, 100_000, None).unwrap());
         assert!(limits.memory_growing(0, 65_536, None).unwrap());
-        assert_eq!(limits.memory_bytes(), 100_000);
+        // A start function that takes all it can is refused before the window is there.
+        assert!(limits.memory_growing(65_536, 100_000, None).unwrap());
         assert!(!limits.memory_growing(100_000, 100_001, None).unwrap());
+        assert_eq!(limits.last_hit(), Some("memory_max_bytes"));
+        assert!(limits.memory_growing(0, 65_536, Some(65_536)).unwrap());
+        assert_eq!(limits.memory_bytes(), 100_000);
+        assert!(!limits.memory_growing(0, 65_536, Some(65_536)).unwrap());
     }
 }
