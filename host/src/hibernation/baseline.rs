@@ -17,7 +17,7 @@ pub struct Image {
 }
 
 impl Image {
-    /// That of the instance in a store, which was rewritten with this layout.
+    /// Takes the image of the instance in a store, which was rewritten with this layout.
     pub(crate) fn of<T: HasReach + 'static>(store: &mut Store<T>, layout: &Layout) -> Self {
         let view = View::new(store, layout);
         let memories = view.memories.iter().map(|memory| Box::from(&**memory)).collect();
@@ -88,7 +88,7 @@ impl Baseline {
         Self { plugin: self.plugin, image, layout, scan: self.scan }
     }
 
-    /// What the host can reach of an instance.
+    /// The state of an instance that the host can reach.
     #[must_use]
     pub fn layout(&self) -> &Layout {
         &self.layout

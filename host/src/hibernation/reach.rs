@@ -73,7 +73,7 @@ pub fn batch_room<'a, T: HasReach + 'static>(
 /// instance's store must be borrowed mutably for `'a`, and the memory must not be
 /// reached in another way meanwhile.
 ///
-/// That is all that is needed: a memory stays where it is as long as its store lives,
+/// Nothing else is needed: a memory stays where it is as long as its store lives,
 /// because the engine's memories never move (`memory_may_move`). While the store is
 /// borrowed mutably no guest runs, and no call of wasmtime's reaches the memory. Its
 /// bytes may be written: they belong to a linear memory, which the guest's code writes;
@@ -85,7 +85,7 @@ unsafe fn bytes<'a>(address: usize, len: usize) -> &'a mut [u8] {
 }
 
 impl<'a> View<'a> {
-    /// That of the instance in `store`, which was rewritten with this layout.
+    /// Makes the view of the instance in `store`, which was rewritten with this layout.
     pub(super) fn new<T: HasReach + 'static>(store: &'a mut Store<T>, layout: &Layout) -> Self {
         let at = Window::of(layout);
         let (window, places) = window(store, at);

@@ -108,8 +108,9 @@ fn keep_body(body: Vec<u8>) {
 /// most before it is packed. `room` is a [`Difference`] that is not needed any more, or
 /// that of the last snapshot of this instance.
 ///
-/// Returns what the instance differs in besides; `None` in place of the snapshot if it
-/// would be too large, and the difference is not known then.
+/// Returns the snapshot and the instance's difference to a fresh one. Returns `None` in
+/// place of the snapshot if the snapshot would be too large; the difference is not known
+/// then.
 pub fn save<T: HasReach + 'static>(
     store: &mut Store<T>,
     baseline: &Baseline,
@@ -136,7 +137,7 @@ pub fn save<T: HasReach + 'static>(
 }
 
 impl Difference {
-    /// That of the last snapshot, or another, as room for that of the next.
+    /// Makes the difference of the last snapshot, or another, the room for the next.
     fn begin(mut self, baseline: &Baseline) -> Self {
         self.memories.resize_with(baseline.image.memories.len(), Default::default);
         let faults = Faults::now();
@@ -203,7 +204,7 @@ impl Load {
         Ok(Self::of_body(baseline, body)?)
     }
 
-    /// What makes an instance like a fresh one.
+    /// Makes the load that turns an instance into a fresh one.
     #[must_use]
     pub fn fresh(baseline: &Arc<Baseline>) -> Self {
         let (globals, memories) = (baseline.image.globals.len(), baseline.image.memories.len());

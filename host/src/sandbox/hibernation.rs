@@ -287,7 +287,7 @@ impl Instance {
     async fn grow(&mut self, grow: Checked<Grow>) -> Result<()> {
         let found = grow.of(&self.component, &mut self.store);
         let grow = found.and_then(Found::typed::<Grow>).context("there is no `grow`")?;
-        // It is the host's, and short: it is not interrupted.
+        // `grow` is the host's, and short: it is not interrupted.
         self.store.set_epoch_deadline(u64::MAX / 2);
         grow.call_async(&mut self.store, ()).await
     }

@@ -199,8 +199,8 @@ impl Drop for Warm {
 }
 
 impl Stack {
-    /// One that has grown as far and has the same handles, or else one that can be
-    /// made so.
+    /// Takes an instance that has grown as far and has the same handles, or else one that
+    /// can be made so.
     fn take(&mut self, load: &Load) -> Option<(Box<Instance>, Place)> {
         self.take_alike(load).or_else(|| {
             let can_be_made_so = |instance: &Instance| {
@@ -211,7 +211,7 @@ impl Stack {
         })
     }
 
-    /// One that has grown as far and has the same handles.
+    /// Takes an instance that has grown as far and has the same handles.
     fn take_alike(&mut self, load: &Load) -> Option<(Box<Instance>, Place)> {
         self.take_last(|instance| {
             instance.given() == load.added() && growth(instance, load) == Some(0)

@@ -12,8 +12,8 @@ use crate::{
     sandbox::{CallError, Instance, KeptRequest, Phase, StaysAwake},
 };
 
-/// The handlers don't allow a connection to move, or can't do it. It goes on as
-/// before.
+/// The handlers don't allow a connection to move, or can't do it. The connection goes on
+/// as before.
 #[derive(Debug, Error)]
 pub(in crate::connection) enum Refused {
     /// It could not go back.
@@ -40,7 +40,8 @@ pub(in crate::connection) enum Refused {
 }
 
 impl Guest {
-    /// Moves the handler to another version. What it holds of the host goes with it.
+    /// Moves the handler to another version. The handler's ledger, which lists the host's
+    /// resources that it holds, moves too.
     ///
     /// # Errors
     /// It stays, from before `save` was called; or it is lost.

@@ -1,4 +1,4 @@
-//! What a handler is while it is awake, and while it sleeps.
+//! The two states of a handler: awake and asleep.
 
 use std::time::Instant;
 
@@ -52,7 +52,7 @@ impl Kept {
 }
 
 impl Awake {
-    /// What is looked at in order to put it to sleep.
+    /// About how many bytes a snapshot has to compare.
     pub(super) fn written_bytes(&self) -> usize {
         self.instance.memory_bytes() / SELDOM_WRITTEN
     }
@@ -79,7 +79,7 @@ impl Awake {
         let last_timer = instance.ledger().timers.last_id();
         let ledger = shared.plugin.template.recycle(instance, &shared.warm);
         drop((slot, _counted));
-        // Who reads this finds nothing of it awake.
+        // This line comes last: a reader of the log may rely on the instance being gone.
         tracing::trace!(plugin = %shared.plugin.name, connection = %id, bytes, "asleep");
         shared.plugin.tenant.metrics.snapshots.observe(bytes);
         Ok(State::Asleep(Asleep { snapshot: Kept::There(ticket), ledger, last_timer }))

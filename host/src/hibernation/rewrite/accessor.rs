@@ -33,7 +33,7 @@ use super::{
 /// The name that the window's memory has.
 pub(super) const WINDOW: &str = "window";
 
-/// What is appended to a component.
+/// The two core modules that are appended to a component.
 pub(super) struct Accessor<'a> {
     pub(super) counts: Counts,
     /// The core instances whose state it is.

@@ -58,7 +58,7 @@ impl<'a> Cores<'a> {
                 let is_it = |item: &&Export<'_>| {
                     item.name == name && matches!(item.kind, ExternalKind::Func)
                 };
-                // What such an instance exports was there before it.
+                // Such an instance exports functions that were there before it.
                 let item = items.iter().find(is_it).filter(|item| item.index < function)?;
                 self.signature(modules, item.index)
             }

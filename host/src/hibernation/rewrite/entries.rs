@@ -108,7 +108,7 @@ impl<'a> Entries<'a> {
         self.entries.iter().find(|entry| entry.name == name)
     }
 
-    /// What the accessor imports of the guest besides its state.
+    /// The guest's items that the accessor imports besides its state.
     pub(super) fn items(&self) -> Vec<(String, ExportKind, u32)> {
         let functions = self.wrapped.iter().enumerate();
         let functions = functions.map(|(n, (of, _))| (wrapped_name(n), ExportKind::Func, *of));

@@ -1,4 +1,4 @@
-//! What the functions of an exported interface are lifted from.
+//! Finds the core functions that an exported interface's functions are lifted from.
 //!
 //! wit-component passes lifted functions to a nested component that exports them, so
 //! they are followed through that: from its export to its import, and from there to

@@ -1,4 +1,4 @@
-//! What a component must not have, because its state would be out of reach.
+//! Refuses components that have state out of the host's reach.
 
 use wasmparser::{
     CanonicalFunction, ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind,

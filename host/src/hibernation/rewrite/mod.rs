@@ -99,7 +99,7 @@ pub struct Stack {
 pub struct Rewritten {
     /// The component's new bytes.
     pub bytes: Vec<u8>,
-    /// What the host can reach.
+    /// The state that the host can reach.
     pub layout: Layout,
 }
 

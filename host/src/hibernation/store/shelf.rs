@@ -116,8 +116,8 @@ impl Shelf {
     }
 
     /// The oldest in memory, to be written to the file, if those there take more
-    /// than `above_bytes`. Whoever wants it meanwhile has it from memory. One that is being
-    /// packed is left for the next time.
+    /// than `above_bytes`. Meanwhile a waking takes the snapshot from memory. A snapshot that
+    /// is being packed is left for the next call.
     pub(super) fn begin_move(&mut self, above_bytes: u64) -> Option<(u32, Moving)> {
         if self.stats.memory.bytes <= above_bytes {
             return None;
